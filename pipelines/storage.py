@@ -1,0 +1,119 @@
+"""Files by path or URL, always written whole.
+
+Every path goes through fsspec, so that a bucket works like a folder. A file is written under a temporary name and renamed, so that
+whoever sees a name sees a complete file: a process killed at any moment leaves nothing half written under a final name.
+"""
+
+import json
+import os
+import posixpath
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import fsspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+ROW_GROUP = 8192
+
+
+def join(root: str, *parts: str) -> str:
+    """A path below `root`, with forward slashes."""
+    return posixpath.join(root, *parts)
+
+
+def is_local(path: str) -> bool:
+    """Whether the path is on a local disk."""
+    return "://" not in path or path.startswith("file://")
+
+
+def exists(path: str) -> bool:
+    """Whether a file or folder is there."""
+    fs, name = fsspec.url_to_fs(path)
+    return bool(fs.exists(name))
+
+
+def list_files(folder: str, suffix: str = "") -> list[str]:
+    """Names (not paths) of the files in a folder, sorted; none where there is no such folder."""
+    fs, name = fsspec.url_to_fs(folder)
+    if not fs.isdir(name):
+        return []
+    names = (posixpath.basename(found) for found in fs.ls(name, detail=False))
+    return sorted(found for found in names if found.endswith(suffix) and not found.startswith("."))
+
+
+def remove_tree(folder: str) -> None:
+    """Remove a folder with all it holds, where it exists."""
+    fs, name = fsspec.url_to_fs(folder)
+    if fs.exists(name):
+        fs.rm(name, recursive=True)
+
+
+@contextmanager
+def writing(path: str) -> Iterator[BinaryIO]:
+    """A file to write to, which appears under `path` only when all went well."""
+    fs, name = fsspec.url_to_fs(path)
+    folder, base = posixpath.split(name)
+    fs.makedirs(folder, exist_ok=True)
+    partial = posixpath.join(folder, f".{base}.{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    try:
+        with fs.open(partial, "wb") as stream:
+            yield stream
+        fs.mv(partial, name)
+    except BaseException:
+        if fs.exists(partial):
+            fs.rm(partial)
+        raise
+
+
+def read_bytes(path: str) -> bytes:
+    """All of a file."""
+    with fsspec.open(path, "rb") as stream:
+        content: bytes = stream.read()
+    return content
+
+
+def write_bytes(path: str, content: bytes) -> None:
+    """Write a whole file."""
+    with writing(path) as stream:
+        stream.write(content)
+
+
+def read_json(path: str) -> Any:
+    """A small JSON file of our own."""
+    return json.loads(read_bytes(path))
+
+
+def write_json(path: str, value: Any) -> None:
+    """A small JSON file, the same bytes for the same value."""
+    write_bytes(path, (json.dumps(value, indent=2, sort_keys=False, ensure_ascii=False) + "\n").encode())
+
+
+def write_table(path: str, table: pa.Table, *, row_group: int = ROW_GROUP) -> None:
+    """A Parquet file; the same table gives the same bytes."""
+    with writing(path) as stream:
+        pq.write_table(table, stream, row_group_size=row_group, compression="zstd")
+
+
+def read_table(path: str, slots: tuple[int, int] | None = None, columns: list[str] | None = None) -> pa.Table:
+    """A Parquet file, or its rows whose `slot` is in the half-open range."""
+    fs, name = fsspec.url_to_fs(path)
+    table = pq.read_table(name, filesystem=fs, columns=columns, filters=slots and _in(slots))
+    return table
+
+
+def _in(slots: tuple[int, int]) -> pc.Expression:
+    return (pc.field("slot") >= slots[0]) & (pc.field("slot") < slots[1])
+
+
+def part_name(index: int, count: int) -> str:
+    """`part-00007-of-00128.parquet`: the slots [index * 256 / count, (index + 1) * 256 / count)."""
+    return f"part-{index:05d}-of-{count:05d}.parquet"
+
+
+def parts_for(count: int, slots: tuple[int, int]) -> range:
+    """Which of `count` parts (a power of two) hold slots of the half-open range."""
+    return range(slots[0] * count // 256, -(-slots[1] * count // 256))

@@ -1,0 +1,91 @@
+"""The ledger: every stage says what it read, what it kept and why the rest is gone."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from schemas.records import Record, Reject
+
+REASONS = {
+    # reading a source
+    "malformed_record": "a field is missing, of another type, or not finite",
+    "duplicate_id": "the id stands twice in the file; the first one counts",
+    "unknown_image": "no image of that id in the sources read",
+    "unknown_category": "no category of that id in the file",
+    "unknown_annotation": "no annotation of that id in the instances file, or it was rejected",
+    "unsafe_path": "the file name leaves the data folder",
+    "crowd": "a crowd region covers many objects",
+    "empty_text": "nothing is left of the text once it is cleaned",
+    "duplicate_text": "the same text for the same region or image",
+    # masks
+    "empty_mask": "no pixel is set, or there is no segmentation",
+    "degenerate_polygon": "no polygon has three points",
+    "outside_image": "the mask lies wholly outside the image",
+    "size_mismatch": "the mask's size is not the image's",
+    "invalid_rle": "the run lengths do not add up to the image's size",
+    # joining
+    "evaluation_split": "the image or the record belongs to an evaluation set",
+    "image_missing": "the picture is not under DATA",
+    "duplicate_region": "the same object came from a source before",
+    "no_regions": "the image has no usable region",
+    "over_limit": "left out by --limit",
+    # building
+    "region_cap": "the recipe's cap on regions per image",
+    "no_expression": "the region has no referring expression",
+    "no_image_text": "the image has neither a detailed description nor captions",
+    "no_negative": "no category is known to be absent and near enough in meaning",
+    # generation
+    "not_generated": "no reply yet: over the budget, interrupted, or not asked",
+    "request_failed": "the server refused, or did not answer",
+    # replies
+    "reply_empty": "the reply has no text",
+    "reply_cut_off": "the reply stopped at the length limit",
+    "reply_filtered": "the server's content filter stopped the reply",
+    "reply_format": "the reply is not in the asked format",
+    "reply_region_count": "not as many regions as asked",
+    "reply_unknown_region": "the reply names a region that was not given",
+    "reply_missing_region": "the reply leaves a region out",
+    "reply_no_question": "no question with its answer",
+    "reply_long_answer": "a short answer is not short",
+    "reply_mentions_source": "the reply talks of boxes, coordinates, captions or descriptions",
+}
+
+
+class LedgerLine(Record):
+    """One line: read = kept + sum(rejected), always."""
+
+    stage: str
+    source: str
+    unit: str
+    """What is counted, such as annotations, expressions, regions or rows."""
+    read: int
+    kept: int
+    rejected: dict[str, int]
+
+    def check(self) -> None:
+        """Raise AssertionError where a record vanished: that is a bug of ours, never a user's mistake."""
+        total = self.kept + sum(self.rejected.values())
+        assert self.read == total, f"ledger {self.stage}/{self.source}: read {self.read}, accounted for {total}"
+        unknown = set(self.rejected) - set(REASONS)
+        assert not unknown, f"ledger {self.stage}/{self.source}: reasons without a definition: {sorted(unknown)}"
+
+
+def line(stage: str, source: str, unit: str, read: int, rejects: Iterable[Reject]) -> LedgerLine:
+    """The line of one stage and source from its rejects; what is not rejected was kept."""
+    rejected = dict(sorted(Counter(r.reason for r in rejects).items()))
+    made = LedgerLine(
+        stage=stage, source=source, unit=unit, read=read, kept=read - sum(rejected.values()), rejected=rejected
+    )
+    made.check()
+    return made
+
+
+def merge(lines: Iterable[LedgerLine]) -> list[LedgerLine]:
+    """Sum lines of the same stage, source and unit, in order of first sight."""
+    sums: dict[tuple[str, str, str], tuple[int, int, Counter[str]]] = {}
+    for one in lines:
+        read, kept, rejected = sums.get((one.stage, one.source, one.unit), (0, 0, Counter()))
+        sums[one.stage, one.source, one.unit] = (read + one.read, kept + one.kept, rejected + Counter(one.rejected))
+    return [
+        LedgerLine(stage=stage, source=source, unit=unit, read=read, kept=kept, rejected=dict(sorted(rejected.items())))
+        for (stage, source, unit), (read, kept, rejected) in sums.items()
+    ]

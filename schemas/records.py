@@ -1,0 +1,206 @@
+"""The typed records that pass between stages.
+
+Units, once and for all: pixels; boxes are [x, y, width, height] with the origin at the top left of the image; masks are COCO
+compressed RLE (column-major, starting with a run of zeros) of size (height, width).
+"""
+
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+Kind = Literal[
+    "image_text", "mask_text", "description", "conversation", "short_form", "part_category", "part_attribute",
+    "positive_negative", "region_caption", "commonsense",
+]  # fmt: skip
+Box = tuple[float, float, float, float]
+
+TRAIN = "train"
+"""The `split` of a record that belongs to no evaluation set; otherwise the set's name, such as `refcoco_testA`."""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Base of all records: immutable, compared by value."""
+
+
+class Category(Record):
+    """An entry of a source's vocabulary."""
+
+    name: str
+    """As annotated, such as `car_(automobile)`; the key within its source."""
+    text: str
+    """As one would write it, such as `car`."""
+    synonyms: tuple[str, ...] = ()
+    """Other names of the same thing, as one would write them."""
+    synset: str = ""
+
+
+class Expression(Record):
+    """A referring expression or phrase for one region."""
+
+    source: str
+    text: str
+    ordinal: int
+    """Position in the source's file: the order of first sight."""
+
+
+class Mask(Record):
+    """A binary mask as COCO compressed RLE."""
+
+    size: tuple[int, int]
+    """(height, width) in pixels."""
+    counts: str
+
+
+class Region(Record):
+    """One object or part of an image, with a usable mask."""
+
+    region_id: str
+    """`<data set>/<annotation id>`, such as `coco/1768`; the same object in two sources has one id."""
+    image_id: str
+    source: str
+    """The data set whose mask this is."""
+    ordinal: int
+    """Position in the source's file."""
+    category: str
+    """The category's text; `category_raw` is its name as annotated."""
+    category_raw: str
+    source_box: Box
+    """The box as annotated; `bbox` is the mask's own."""
+    bbox: Box
+    area: int
+    """Pixels of the mask."""
+    mask: Mask
+    split: str = TRAIN
+    part_of: str = ""
+    expressions: tuple[Expression, ...] = ()
+
+
+class Image(Record):
+    """An image as one source knows it."""
+
+    image_id: str
+    """`coco/000000000009`: the same in every source that uses the picture."""
+    source: str
+    paths: tuple[str, ...]
+    """Where the picture may lie, relative to DATA, most likely first."""
+    width: int
+    height: int
+    split: str = TRAIN
+    exhaustive: bool = False
+    """Every object of this source's vocabulary is annotated: what is not there is absent."""
+    absent: tuple[str, ...] = ()
+    """Categories (names) known to be absent (LVIS `neg_category_ids`)."""
+    not_exhaustive: tuple[str, ...] = ()
+    """Categories (names) of which some instances are unlabelled (LVIS `not_exhaustive_category_ids`)."""
+
+
+class ImageText(Record):
+    """A text about a whole image."""
+
+    image_id: str
+    source: str
+    role: str
+    """`caption`, or for LLaVA `detail`, `conversation` or `reasoning`."""
+    ordinal: int
+    text: str
+
+
+class Reject(Record):
+    """A record that is not in the data, and why. Every reject is counted in the ledger and kept in `rejects/`."""
+
+    stage: str
+    source: str
+    key: str
+    """What was rejected: an annotation id, `file:position`, a sample id, a request key."""
+    reason: str
+    """From a closed list, `schemas.ledger.REASONS`."""
+    detail: str = ""
+    """For reading: the field and value at fault, or the reply that failed."""
+
+
+class Scene(Record):
+    """An image with everything the sources say about it: what kinds are built from."""
+
+    image_id: str
+    path: str
+    """Where the picture is, relative to DATA."""
+    width: int
+    height: int
+    split: str
+    """Of the shards: train or val."""
+    regions: tuple[Region, ...]
+    """In the order of the sources, then of their files."""
+    texts: tuple[ImageText, ...] = ()
+    images: tuple[Image, ...] = ()
+    """The image as each source knows it."""
+
+
+class Message(Record):
+    """One turn of a conversation."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+class Generator(Record):
+    """Who wrote the answers."""
+
+    name: str
+    """`template`, or the model that answered."""
+    prompt: str = ""
+    prompt_sha256: str = ""
+    request_key: str = ""
+
+
+class Sample(Record):
+    """A finished shard row (`schemas.columns.SHARD`)."""
+
+    sample_id: str
+    kind: str
+    split: str
+    image_id: str
+    path: str
+    width: int
+    height: int
+    regions: tuple[Region, ...]
+    messages: tuple[Message, ...]
+    generator: Generator
+    sources: tuple[str, ...]
+    license: str
+
+
+class Request(Record):
+    """A sample that waits for its answer."""
+
+    key: str
+    """`schemas.keys.request_key` of the payload."""
+    payload: dict[str, Any]
+    """The body sent to the chat completions endpoint: model, messages and parameters."""
+    sample: Sample
+    """The row without its messages."""
+
+
+class Reply(Record):
+    """What the model answered, as the reply store keeps it."""
+
+    key: str
+    text: str
+    finish_reason: str
+    model: str
+    """As answered, not as asked."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
+    attempts: int = 1
+    error: str = ""
+    """Not empty when the request failed for good; `text` is then empty."""
+
+
+class Built(NamedTuple):
+    """What a builder makes of one scene."""
+
+    samples: list[Sample]
+    requests: list[Request]
+    rejects: list[Reject]
+    read: dict[str, int]
+    """Records looked at, by source: kept + rejected of the ledger."""
