@@ -1,7 +1,7 @@
 """Files by path or URL, always written whole.
 
-Every path goes through fsspec, so that a bucket works like a folder. A file is written under a temporary name and renamed, so that
-whoever sees a name sees a complete file: a process killed at any moment leaves nothing half written under a final name.
+Every path goes through fsspec, so that a bucket works like a folder. A file is written under a temporary name and renamed, so
+that whoever sees a name sees a complete file: a process killed at any moment leaves nothing half written under a final name.
 """
 
 import json
@@ -101,8 +101,7 @@ def write_table(path: str, table: pa.Table, *, row_group: int = ROW_GROUP) -> No
 def read_table(path: str, slots: tuple[int, int] | None = None, columns: list[str] | None = None) -> pa.Table:
     """A Parquet file, or its rows whose `slot` is in the half-open range."""
     fs, name = fsspec.url_to_fs(path)
-    table = pq.read_table(name, filesystem=fs, columns=columns, filters=slots and _in(slots))
-    return table
+    return pq.read_table(name, filesystem=fs, columns=columns, filters=slots and _in(slots))
 
 
 def _in(slots: tuple[int, int]) -> pc.Expression:

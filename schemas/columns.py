@@ -1,6 +1,7 @@
 """Arrow schemas of every file we write, and rows to and from records.
 
-`SHARD` is the contract with training jobs: it loads with `datasets.load_dataset("parquet", ...)`, PyArrow, DuckDB and Polars.
+`SHARD` is the contract with training jobs: it loads with `datasets.load_dataset("parquet", ...)`, PyArrow,
+DuckDB and Polars.
 """
 
 from typing import Any, TypeVar
@@ -39,7 +40,9 @@ SHARD = pa.schema(
 )  # fmt: skip
 """One row of the finished data."""
 
-REQUEST = pa.schema([("key", pa.string()), ("kind", pa.string()), ("slot", pa.uint8()), ("payload", pa.string()), ("row", pa.string())])
+REQUEST = pa.schema([
+    ("key", pa.string()), ("kind", pa.string()), ("slot", pa.uint8()), ("payload", pa.string()), ("row", pa.string()),
+])  # fmt: skip
 """A request and the row that waits for it; `payload` and `row` are JSON."""
 
 REJECT = pa.schema([(name, pa.string()) for name in ("stage", "source", "key", "reason", "detail")])
@@ -58,8 +61,8 @@ TEXT = pa.schema([
 REGION = pa.schema([
     ("slot", pa.uint8()), ("region_id", pa.string()), ("image_id", pa.string()), ("source", pa.string()),
     ("ordinal", pa.int32()), ("category", pa.string()), ("category_raw", pa.string()),
-    ("source_box", pa.list_(pa.float64(), 4)), ("bbox", pa.list_(pa.float64(), 4)), ("area", pa.int32()), ("mask", _mask),
-    ("split", pa.string()), ("part_of", pa.string()),
+    ("source_box", pa.list_(pa.float64(), 4)), ("bbox", pa.list_(pa.float64(), 4)),
+    ("area", pa.int32()), ("mask", _mask), ("split", pa.string()), ("part_of", pa.string()),
     ("expressions", pa.list_(pa.struct([("source", pa.string()), ("text", pa.string()), ("ordinal", pa.int32())]))),
 ])  # fmt: skip
 

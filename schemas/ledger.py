@@ -50,7 +50,7 @@ REASONS = {
 }
 
 
-class LedgerLine(Record):
+class LedgerLine(Record, frozen=True, kw_only=True):
     """One line: read = kept + sum(rejected), always."""
 
     stage: str

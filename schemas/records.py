@@ -1,7 +1,7 @@
 """The typed records that pass between stages.
 
-Units, once and for all: pixels; boxes are [x, y, width, height] with the origin at the top left of the image; masks are COCO
-compressed RLE (column-major, starting with a run of zeros) of size (height, width).
+Units, once and for all: pixels; boxes are [x, y, width, height] with the origin at the top left of the image; masks are
+COCO compressed RLE (column-major, starting with a run of zeros) of size (height, width).
 """
 
 from typing import Any, Literal, NamedTuple
@@ -22,7 +22,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Base of all records: immutable, compared by value."""
 
 
-class Category(Record):
+class Category(Record, frozen=True, kw_only=True):
     """An entry of a source's vocabulary."""
 
     name: str
@@ -34,7 +34,7 @@ class Category(Record):
     synset: str = ""
 
 
-class Expression(Record):
+class Expression(Record, frozen=True, kw_only=True):
     """A referring expression or phrase for one region."""
 
     source: str
@@ -43,7 +43,7 @@ class Expression(Record):
     """Position in the source's file: the order of first sight."""
 
 
-class Mask(Record):
+class Mask(Record, frozen=True, kw_only=True):
     """A binary mask as COCO compressed RLE."""
 
     size: tuple[int, int]
@@ -51,7 +51,7 @@ class Mask(Record):
     counts: str
 
 
-class Region(Record):
+class Region(Record, frozen=True, kw_only=True):
     """One object or part of an image, with a usable mask."""
 
     region_id: str
@@ -75,7 +75,7 @@ class Region(Record):
     expressions: tuple[Expression, ...] = ()
 
 
-class Image(Record):
+class Image(Record, frozen=True, kw_only=True):
     """An image as one source knows it."""
 
     image_id: str
@@ -94,7 +94,7 @@ class Image(Record):
     """Categories (names) of which some instances are unlabelled (LVIS `not_exhaustive_category_ids`)."""
 
 
-class ImageText(Record):
+class ImageText(Record, frozen=True, kw_only=True):
     """A text about a whole image."""
 
     image_id: str
@@ -105,7 +105,7 @@ class ImageText(Record):
     text: str
 
 
-class Reject(Record):
+class Reject(Record, frozen=True, kw_only=True):
     """A record that is not in the data, and why. Every reject is counted in the ledger and kept in `rejects/`."""
 
     stage: str
@@ -118,7 +118,7 @@ class Reject(Record):
     """For reading: the field and value at fault, or the reply that failed."""
 
 
-class Scene(Record):
+class Scene(Record, frozen=True, kw_only=True):
     """An image with everything the sources say about it: what kinds are built from."""
 
     image_id: str
@@ -135,14 +135,14 @@ class Scene(Record):
     """The image as each source knows it."""
 
 
-class Message(Record):
+class Message(Record, frozen=True, kw_only=True):
     """One turn of a conversation."""
 
     role: Literal["user", "assistant"]
     content: str
 
 
-class Generator(Record):
+class Generator(Record, frozen=True, kw_only=True):
     """Who wrote the answers."""
 
     name: str
@@ -152,7 +152,7 @@ class Generator(Record):
     request_key: str = ""
 
 
-class Sample(Record):
+class Sample(Record, frozen=True, kw_only=True):
     """A finished shard row (`schemas.columns.SHARD`)."""
 
     sample_id: str
@@ -169,7 +169,7 @@ class Sample(Record):
     license: str
 
 
-class Request(Record):
+class Request(Record, frozen=True, kw_only=True):
     """A sample that waits for its answer."""
 
     key: str
@@ -180,7 +180,7 @@ class Request(Record):
     """The row without its messages."""
 
 
-class Reply(Record):
+class Reply(Record, frozen=True, kw_only=True):
     """What the model answered, as the reply store keeps it."""
 
     key: str

@@ -47,7 +47,8 @@ def iou(first: Mask, second: Mask) -> float:
 def runs(counts: str) -> list[int]:
     """Run lengths of a compressed counts string.
 
-    Raises ValueError where the string ends within a number or has a character outside the code. pycocotools does not check.
+    Raises ValueError where the string ends within a number or has a character outside the code; pycocotools does
+    not check.
     """
     found: list[int] = []
     value = shift = 0
