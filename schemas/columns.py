@@ -45,12 +45,12 @@ REQUEST = pa.schema([
 ])  # fmt: skip
 """A request and the row that waits for it; `payload` and `row` are JSON."""
 
-REJECT = pa.schema([(name, pa.string()) for name in ("stage", "source", "key", "reason", "detail")])
+REJECT = pa.schema([(name, pa.string()) for name in ("stage", "source", "unit", "key", "reason", "detail")])
 
 IMAGE = pa.schema([
     ("slot", pa.uint8()), ("image_id", pa.string()), ("source", pa.string()), ("paths", pa.list_(pa.string())),
     ("width", pa.int32()), ("height", pa.int32()), ("split", pa.string()), ("exhaustive", pa.bool_()),
-    ("absent", pa.list_(pa.string())), ("not_exhaustive", pa.list_(pa.string())),
+    ("absent", pa.list_(pa.string())), ("present", pa.list_(pa.string())), ("not_exhaustive", pa.list_(pa.string())),
 ])  # fmt: skip
 
 TEXT = pa.schema([

@@ -1,7 +1,7 @@
 """The ledger: every stage says what it read, what it kept and why the rest is gone."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from schemas.records import Record, Reject
 
@@ -64,18 +64,27 @@ class LedgerLine(Record, frozen=True, kw_only=True):
     def check(self) -> None:
         """Raise AssertionError where a record vanished: that is a bug of ours, never a user's mistake."""
         total = self.kept + sum(self.rejected.values())
-        assert self.read == total, f"ledger {self.stage}/{self.source}: read {self.read}, accounted for {total}"
+        assert self.read == total and self.kept >= 0, (
+            f"ledger {self.stage}/{self.source}: read {self.read}, accounted for {total}"
+        )
         unknown = set(self.rejected) - set(REASONS)
         assert not unknown, f"ledger {self.stage}/{self.source}: reasons without a definition: {sorted(unknown)}"
 
 
-def line(stage: str, source: str, unit: str, read: int, rejects: Iterable[Reject]) -> LedgerLine:
-    """The line of one stage and source from its rejects; what is not rejected was kept."""
-    rejected = dict(sorted(Counter(r.reason for r in rejects).items()))
-    made = LedgerLine(
-        stage=stage, source=source, unit=unit, read=read, kept=read - sum(rejected.values()), rejected=rejected
-    )
-    made.check()
+def lines(stage: str, read: Mapping[tuple[str, str], int], rejects: Iterable[Reject]) -> list[LedgerLine]:
+    """A stage's lines from the records it read, by (source, unit), and its rejects; what is not rejected was kept."""
+    rejected: dict[tuple[str, str], Counter[str]] = {key: Counter() for key in read}
+    for reject in rejects:
+        rejected[reject.source, reject.unit][reject.reason] += 1
+    made = [
+        LedgerLine(
+            stage=stage, source=source, unit=unit, read=count,
+            kept=count - rejected[source, unit].total(), rejected=dict(sorted(rejected[source, unit].items())),
+        )
+        for (source, unit), count in read.items()
+    ]  # fmt: skip
+    for one in made:
+        one.check()
     return made
 
 

@@ -90,6 +90,8 @@ class Image(Record, frozen=True, kw_only=True):
     """Every object of this source's vocabulary is annotated: what is not there is absent."""
     absent: tuple[str, ...] = ()
     """Categories (names) known to be absent (LVIS `neg_category_ids`)."""
+    present: tuple[str, ...] = ()
+    """Categories (names) annotated on the image in any form, crowds and rejected annotations included."""
     not_exhaustive: tuple[str, ...] = ()
     """Categories (names) of which some instances are unlabelled (LVIS `not_exhaustive_category_ids`)."""
 
@@ -110,6 +112,8 @@ class Reject(Record, frozen=True, kw_only=True):
 
     stage: str
     source: str
+    unit: str
+    """What the ledger line counts: annotations, captions, records, expressions, images, regions or rows."""
     key: str
     """What was rejected: an annotation id, `file:position`, a sample id, a request key."""
     reason: str
@@ -202,5 +206,5 @@ class Built(NamedTuple):
     samples: list[Sample]
     requests: list[Request]
     rejects: list[Reject]
-    read: dict[str, int]
-    """Records looked at, by source: kept + rejected of the ledger."""
+    read: dict[tuple[str, str], int]
+    """Records looked at, by (source, unit): kept + rejected of the ledger."""

@@ -1,0 +1,98 @@
+"""Reading recipes: by name (a YAML file beside this one) or by path."""
+
+import pathlib
+import re
+import types
+import typing
+from collections.abc import Iterable, Mapping
+
+import msgspec
+import yaml
+
+from pipelines import storage
+from schemas.errors import RecipeError
+from schemas.recipe import Recipe
+
+FOLDER = pathlib.Path(__file__).parent
+
+
+def names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load(name: str, *, sources: Iterable[str], kinds: Iterable[str], evaluation_sets: Iterable[str]) -> Recipe:
+    """The recipe of that name, or at that path.
+
+    Raises:
+        RecipeError: naming the key at fault and the values that are allowed there.
+    """
+    recipe = _typed(_parse(name), name)
+    _check_names(name, "sources", recipe.sources, sources)
+    _check_names(name, "kinds", recipe.kinds, kinds)
+    _check_names(name, "exclude_evaluation", recipe.exclude_evaluation, evaluation_sets)
+    for kind, settings in recipe.kinds.items():
+        _check_names(name, f"kinds.{kind}.sources", settings.sources, recipe.sources)
+        _check_names(name, f"kinds.{kind}.regions_per_image", settings.regions_per_image, settings.sources)
+        _check_caps(name, kind, settings.regions_per_image)
+    _check_numbers(name, recipe)
+    return recipe
+
+
+def _parse(name: str) -> object:
+    path = str(FOLDER / f"{name}.yaml") if name in names() else name
+    if not storage.exists(path):
+        known = ", ".join(names())
+        raise RecipeError(f"no recipe {name!r}", hint=f"Name one of {known}, or give the path of a YAML file.")
+    try:
+        return yaml.safe_load(storage.read_bytes(path))
+    except yaml.YAMLError as error:
+        raise RecipeError(f"recipe {name}: not valid YAML: {error}", hint="Mend the line named above.") from error
+
+
+def _typed(content: object, name: str) -> Recipe:
+    try:
+        return msgspec.convert(content, Recipe, strict=True)
+    except msgspec.ValidationError as error:
+        raise RecipeError(f"recipe {name}: {error}", hint=_allowed(str(error))) from error
+
+
+def _allowed(message: str) -> str:
+    """The keys allowed where msgspec met an unknown one; empty for other errors."""
+    found = re.search(r"unknown field `[^`]*`(?: - at `\$?(.*)`)?", message)
+    if not found:
+        return "See pipelines/recipes/object-level.yaml for a recipe with every key."
+    kind: typing.Any = Recipe
+    for step in re.findall(r"\.(\w+)|\[", found.group(1) or ""):
+        kind = _step(kind, step)
+    return "Allowed keys: " + ", ".join(kind.__struct_fields__)
+
+
+def _step(kind: typing.Any, key: str) -> typing.Any:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return typing.get_type_hints(kind)[key]
+    arguments = typing.get_args(kind)
+    return arguments[-1] if not isinstance(kind, types.UnionType) else arguments[0]
+
+
+def _check_names(recipe: str, key: str, given: Iterable[str] | Mapping[str, object], known: Iterable[str]) -> None:
+    allowed = list(known)
+    unknown = [name for name in given if name not in allowed]
+    if unknown:
+        raise RecipeError(f"recipe {recipe}: {key}: unknown {unknown[0]!r}", hint=f"Known: {', '.join(allowed)}")
+
+
+def _check_caps(recipe: str, kind: str, caps: Mapping[str, int]) -> None:
+    for source, cap in caps.items():
+        if cap < 1:
+            raise RecipeError(
+                f"recipe {recipe}: kinds.{kind}.regions_per_image.{source}: {cap} is no number of regions",
+                hint="Give a whole number of 1 or more, or leave the source out for no cap.",
+            )
+
+
+def _check_numbers(name: str, recipe: Recipe) -> None:
+    if not 0 <= recipe.val_fraction < 1:
+        raise RecipeError(f"recipe {name}: val_fraction: {recipe.val_fraction}", hint="Give a share from 0 up to 1.")
+    if recipe.rows_per_shard < 1:
+        raise RecipeError(f"recipe {name}: rows_per_shard: {recipe.rows_per_shard}", hint="Give 1 or more.")

@@ -1,0 +1,1 @@
+"""Regions: segmentations become masks, and the sources are joined on the image."""

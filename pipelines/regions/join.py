@@ -1,0 +1,190 @@
+"""The join on the image: what every source says about one picture becomes one `Scene`.
+
+Sources are cut into the same slots (`schemas.keys.slot`), so a range of slots can be joined without the rest. The same object in two
+sources (same COCO annotation id) is one region: the first source in `ORDER` gives the mask, the others add their expressions.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from schemas.keys import stable_fraction
+from schemas.records import TRAIN, Image, ImageText, Region, Reject, Scene
+
+STAGE = "join"
+IMAGES = "images"
+"""The `source` of the ledger line that counts distinct images."""
+
+
+class Policy(NamedTuple):
+    """What the recipe and the command line say about images."""
+
+    seed: int = 0
+    val_fraction: float = 0.0
+    exclude_evaluation: frozenset[str] = frozenset()
+    limit_to: frozenset[str] | None = None
+    """Image ids; None for all."""
+
+
+class SourceRows(NamedTuple):
+    """What one source has for a range of slots."""
+
+    name: str
+    images: Sequence[Image]
+    texts: Sequence[ImageText]
+    regions: Sequence[Region]
+
+
+class Joined(NamedTuple):
+    """Scenes, ordered by image id; rejects; and how many records were read, by (source, unit)."""
+
+    scenes: list[Scene]
+    rejects: list[Reject]
+    read: dict[tuple[str, str], int]
+
+
+class _Parts(NamedTuple):
+    images: list[Image]
+    texts: list[ImageText]
+    regions: list[Region]
+
+
+def join(sources: Sequence[SourceRows], policy: Policy, find_picture: Callable[[Sequence[str]], str | None]) -> Joined:
+    """Join the rows of several sources on the image.
+
+    `find_picture` takes the places where a picture may lie and returns the one that counts, None if it is missing.
+    """
+    grouped = _group(sources)
+    scenes, rejects = [], []
+    for image_id in sorted(grouped):
+        parts = grouped[image_id]
+        made = _scene(image_id, parts, policy, find_picture)
+        if isinstance(made, str):
+            rejects += [
+                Reject(stage=STAGE, source=source, unit=unit, key=key, reason=made)
+                for source, unit, key in _records(image_id, parts)
+            ]
+        else:
+            scenes.append(made[0])
+            rejects += made[1]
+    return Joined(scenes, rejects, _read(grouped))
+
+
+def _group(sources: Sequence[SourceRows]) -> dict[str, _Parts]:
+    grouped: dict[str, _Parts] = defaultdict(lambda: _Parts([], [], []))
+    for source in sources:
+        for image in source.images:
+            grouped[image.image_id].images.append(image)
+        for text in source.texts:
+            grouped[text.image_id].texts.append(text)
+        for region in source.regions:
+            grouped[region.image_id].regions.append(region)
+    return grouped
+
+
+def _scene(
+    image_id: str, parts: _Parts, policy: Policy, find_picture: Callable[[Sequence[str]], str | None]
+) -> tuple[Scene, list[Reject]] | str:
+    """The scene with the rejects among its regions, or the reason why the whole image is left out."""
+    reason = _left_out(image_id, parts, policy)
+    if reason:
+        return reason
+    path = find_picture(_candidates(parts.images))
+    if path is None:
+        return "image_missing"
+    first = parts.images[0]
+    regions, rejects = merge(parts.regions, (first.height, first.width))
+    if not regions:
+        return "no_regions"
+    share = stable_fraction(policy.seed, "split", image_id)
+    scene = Scene(
+        image_id=image_id, path=path, width=first.width, height=first.height,
+        split="val" if share < policy.val_fraction else TRAIN,
+        regions=tuple(regions), texts=tuple(parts.texts), images=tuple(parts.images),
+    )  # fmt: skip
+    return scene, rejects
+
+
+def _left_out(image_id: str, parts: _Parts, policy: Policy) -> str | None:
+    if not parts.images:
+        return "unknown_image"
+    splits = {image.split for image in parts.images} | {region.split for region in parts.regions}
+    if splits & policy.exclude_evaluation:
+        return "evaluation_split"
+    if not parts.regions:
+        return "no_regions"
+    if policy.limit_to is not None and image_id not in policy.limit_to:
+        return "over_limit"
+    return None
+
+
+def _candidates(images: Iterable[Image]) -> list[str]:
+    """Places to look for the picture, each once, in order."""
+    return list(dict.fromkeys(path for image in images for path in image.paths))
+
+
+def merge(regions: Iterable[Region], size: tuple[int, int]) -> tuple[list[Region], list[Reject]]:
+    """One region per region id, with the expressions of all; the same mask and category twice is a `duplicate_region`.
+
+    `size` is the image's (height, width); a mask of another size is rejected.
+    """
+    merged: dict[str, Region] = {}
+    masks: dict[tuple[str, str], str] = {}
+    rejects: list[Reject] = []
+    for region in regions:
+        known = merged.get(region.region_id)
+        shape = (region.category, region.mask.counts)
+        if region.mask.size != size:
+            rejects += _region_rejects(region, "size_mismatch", f"mask {region.mask.size}, image {size}")
+        elif known is not None:
+            merged[region.region_id] = msgspec.structs.replace(
+                known, expressions=known.expressions + region.expressions
+            )
+        elif masks.setdefault(shape, region.region_id) != region.region_id:
+            rejects += _region_rejects(region, "duplicate_region", f"the mask of {masks[shape]}")
+        else:
+            merged[region.region_id] = region
+    return list(merged.values()), rejects
+
+
+def _region_rejects(region: Region, reason: str, detail: str) -> list[Reject]:
+    return [
+        Reject(stage=STAGE, source=region.source, unit=region_unit(region), key=key, reason=reason, detail=detail)
+        for key in region_keys(region)
+    ]
+
+
+def region_keys(region: Region) -> list[str]:
+    """The records that a region stands for: its expressions, where its source is one of expressions, else itself."""
+    return [f"{region.region_id}#{text.source}:{text.ordinal}" for text in region.expressions] or [region.region_id]
+
+
+def _records(image_id: str, parts: _Parts) -> list[tuple[str, str, str]]:
+    """(source, unit, key) of every record of an image."""
+    return [
+        (IMAGES, "images", image_id),
+        *((text.source, text_unit(text.role), f"{image_id}#{text.role}:{text.ordinal}") for text in parts.texts),
+        *((region.source, region_unit(region), key) for region in parts.regions for key in region_keys(region)),
+    ]
+
+
+def _read(grouped: dict[str, _Parts]) -> dict[tuple[str, str], int]:
+    read: Counter[tuple[str, str]] = Counter()
+    read[IMAGES, "images"] = len(grouped)
+    for parts in grouped.values():
+        read.update((text.source, text_unit(text.role)) for text in parts.texts)
+        for region in parts.regions:
+            read[region.source, region_unit(region)] += len(region.expressions) or 1
+    return dict(read)
+
+
+def text_unit(role: str) -> str:
+    """What a text counts as in the ledger."""
+    return "captions" if role == "caption" else "records"
+
+
+def region_unit(region: Region) -> str:
+    """What a region's records count as in the ledger."""
+    return "expressions" if region.expressions else "annotations"
