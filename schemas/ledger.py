@@ -30,9 +30,8 @@ REASONS = {
     "over_limit": "left out by --limit",
     # building
     "region_cap": "the recipe's cap on regions per image",
-    "no_expression": "the region has no referring expression",
     "no_image_text": "the image has neither a detailed description nor captions",
-    "no_negative": "no category is known to be absent and near enough in meaning",
+    "no_negative": "no other object near, and no category near in meaning is known to be absent",
     # generation
     "not_generated": "no reply yet: over the budget, interrupted, or not asked",
     "request_failed": "the server refused, or did not answer",

@@ -1,0 +1,56 @@
+"""`conversation`: questions and answers about every referred region, some of which need reasoning (paper section 2)."""
+
+from collections.abc import Sequence
+
+from pipelines.builders.naming import place, region_name, sentence, with_article
+from pipelines.builders.referred import ModelKind, Values
+from pipelines.builders.replies import check_regions, check_talk, question_answer_pairs
+from pipelines.builders.rows import turns
+from schemas.keys import stable_choice
+from schemas.records import Message, Region, Sample, Scene
+
+KIND = "conversation"
+
+
+def values(scene: Scene) -> Values:
+    """Nothing beside the regions: this kind lists no boxes of other objects."""
+    return {}
+
+
+def parse(text: str, row: Sample) -> tuple[Message, ...]:
+    """`Question:` and `Answer:` blocks to turns."""
+    pairs = question_answer_pairs(text)
+    contents = [content for pair in pairs for content in pair]
+    check_regions(contents, len(row.regions))
+    check_talk(contents)
+    return turns(pairs)
+
+
+def compose(scene: Scene, regions: Sequence[Region], seed: int) -> str:
+    """What each region is, which words lead to it, and how large two of them are beside each other."""
+    pairs = [pair for number, region in enumerate(regions, start=1) for pair in _about(scene, region, number, seed)]
+    if len(regions) > 1:
+        pairs.append(_larger(regions))
+    return "\n\n".join(f"Question: {question}\nAnswer: {answer}" for question, answer in pairs)
+
+
+def _about(scene: Scene, region: Region, number: int, seed: int) -> list[tuple[str, str]]:
+    name = region_name(number)
+    spot = place(region, scene.width, scene.height)
+    phrase = stable_choice([text.text for text in region.expressions], seed, KIND, region.region_id)
+    return [
+        (f"What is {name}, and where in the picture is it?", f"{name} is {with_article(region.category)} at the {spot} of the picture."),
+        (f"Which words would lead somebody to {name}?", sentence(f"{phrase}.")),
+    ]  # fmt: skip
+
+
+def _larger(regions: Sequence[Region]) -> tuple[str, str]:
+    first, second = regions[0].area, regions[1].area
+    answer = (
+        "They take up the same space." if first == second
+        else f"<region{1 if first > second else 2}> takes up more of the picture than <region{2 if first > second else 1}>."
+    )  # fmt: skip
+    return "Which takes up more of the picture, <region1> or <region2>?", answer
+
+
+MODEL_KIND = ModelKind(KIND, values, parse, compose)

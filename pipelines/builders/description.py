@@ -1,0 +1,99 @@
+"""`description`: one paragraph for every referred region (paper section 2)."""
+
+import re
+from collections.abc import Sequence
+
+import prompts
+from pipelines.builders.naming import (
+    box_text,
+    place,
+    region_name,
+    region_numbers,
+    sentence,
+    unique,
+    with_article,
+)
+from pipelines.builders.referred import ModelKind, Values
+from pipelines.builders.replies import BadReply, check_regions, check_talk, tidy
+from pipelines.builders.rows import turns
+from schemas.keys import stable_choice
+from schemas.records import Message, Region, Sample, Scene
+
+KIND = "description"
+FEWEST_WORDS = 4
+
+_MARK = re.compile(r"^[\s>#*_\-]*<region(\d+)>[*_]*[ \t]*:[*_]*", re.MULTILINE)
+
+
+def values(scene: Scene) -> Values:
+    """All COCO objects of the image, in the file's order, with the boxes as annotated."""
+    return {
+        "objects": [
+            {"category": region.category, "box": box_text(region.source_box, scene.width, scene.height)}
+            for region in scene.regions
+            if region.source == "coco"
+        ]
+    }
+
+
+def parse(text: str, row: Sample) -> tuple[Message, ...]:
+    """`<region1>: paragraph` blocks to a question and its answer for every region."""
+    paragraphs = _paragraphs(text, len(row.regions))
+    check_talk(paragraphs.values())
+    questions = prompts.questions(KIND)
+    return turns(
+        (
+            stable_choice(questions, KIND, row.sample_id, number).format(region=region_name(number)),
+            paragraphs[number],
+        )
+        for number in sorted(paragraphs)
+    )
+
+
+def _paragraphs(text: str, count: int) -> dict[int, str]:
+    marks = list(_MARK.finditer(text))
+    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    if not marks:
+        raise BadReply("reply_format", "no line starts with `<region1>:`")
+    found = {
+        int(mark.group(1)): " ".join(tidy(text[mark.end() : end]).split())
+        for mark, end in zip(marks, ends, strict=True)
+    }
+    check_regions([region_name(number) for number in found], count)
+    if len(marks) != count:
+        raise BadReply("reply_region_count", f"{len(marks)} descriptions of {count} regions")
+    for number, paragraph in found.items():
+        if len(paragraph.split()) < FEWEST_WORDS:
+            raise BadReply("reply_format", f"<region{number}>: {paragraph!r} is no description")
+        if region_numbers(paragraph) - set(range(1, count + 1)):
+            raise BadReply("reply_unknown_region", f"<region{number}> speaks of a region that was not given")
+    return found
+
+
+def compose(scene: Scene, regions: Sequence[Region], seed: int) -> str:
+    """Paragraphs made of category, place, size and expressions."""
+    return "\n\n".join(
+        f"{region_name(number)}: {_paragraph(scene, region, seed)}" for number, region in enumerate(regions, start=1)
+    )
+
+
+def _paragraph(scene: Scene, region: Region, seed: int) -> str:
+    spot = place(region, scene.width, scene.height)
+    share = round(100 * region.area / (scene.width * scene.height))
+    phrases = unique(text.text for text in region.expressions)
+    opening = stable_choice(
+        (
+            "{thing} can be seen at the {spot} of the picture.",
+            "At the {spot} of the picture there is {thing}.",
+            "The picture shows {thing} at its {spot}.",
+        ),
+        seed, KIND, region.region_id,
+    ).format(thing=with_article(region.category), spot=spot)  # fmt: skip
+    size = (
+        f"It takes up about {share} percent of the view." if share else "It is small and takes up little of the view."
+    )
+    words = " or as ".join(f'"{phrase}"' for phrase in phrases[:3])
+    return sentence(f"{opening} {size} One could point it out as {words}.")
+
+
+MODEL_KIND = ModelKind(KIND, values, parse, compose)

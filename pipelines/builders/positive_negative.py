@@ -1,0 +1,166 @@
+"""`positive_negative`: is the object in the region a ...? Yes and no in equal numbers, without a language model.
+
+Every region is asked about twice, once with its own category and once with another, in an order that the seed mixes over the whole row.
+The other category is, by a throw of the seed's dice, spatial-aware or class-aware, and the second way where the first finds nothing:
+
+* spatial-aware: the category of the nearest other object, by distance between masks. What covers the same pixels under another name is
+  the same object seen by another data set, not another object.
+* class-aware: one of the eight categories nearest in meaning that are known to be absent. A federated source (LVIS) knows so only of the
+  categories it lists; COCO's 80 are annotated throughout, so that what is not there is absent.
+
+Paper section 2 leaves the distance, the mix and synonyms open; a synonym or a wider term of the true category is never asked as a No.
+"""
+
+from typing import NamedTuple
+
+import prompts
+from pipelines.builders.context import Context
+from pipelines.builders.naming import region_name, with_article
+from pipelines.builders.rows import capped, row, turns
+from pipelines.builders.vocabulary import Vocabulary, same_thing
+from pipelines.regions.distance import Runs, box_gap, distance, vertical_runs
+from schemas import rle
+from schemas.keys import stable_choice, stable_int, stable_order
+from schemas.records import Built, Region, Reject, Scene
+
+KIND = "positive_negative"
+STAGE = f"build:{KIND}"
+SAME_OBJECT_IOU = 0.5
+
+
+class Question(NamedTuple):
+    """One question to come: the region it is about, the category asked for, and whether that is right."""
+
+    region: Region
+    category: str
+    right: bool
+
+
+def build(scene: Scene, context: Context) -> Built:
+    """One row for the image: a Yes and a No for each of its regions that has a fitting negative."""
+    assert context.vocabulary is not None, "positive_negative needs the vocabulary"
+    built = Built([], [], [], {})
+    negatives = Negatives(scene, context.vocabulary, context.seed)
+    asked: list[Question] = []
+    for source in context.kinds[KIND].sources:
+        regions = [region for region in scene.regions if region.source == source]
+        if not regions:
+            continue
+        built.read[source, "regions"] = len(regions)
+        kept, rest = capped(context, KIND, source, regions)
+        built.rejects += [_reject(region, "region_cap") for region in rest]
+        for region in kept:
+            negative = negatives.of(region)
+            if negative is None:
+                built.rejects.append(_reject(region, "no_negative"))
+            else:
+                asked += [Question(region, region.category, True), Question(region, negative, False)]
+    if asked:
+        _add_row(built, scene, context, asked)
+    return built
+
+
+def _add_row(built: Built, scene: Scene, context: Context, asked: list[Question]) -> None:
+    """Regions are numbered by when they are first asked about."""
+    mixed = stable_order(asked, lambda question: f"{question.region.region_id}|{question.right}", context.seed, KIND)
+    regions = list({question.region.region_id: question.region for question in mixed}.values())
+    numbers = {region.region_id: number for number, region in enumerate(regions, start=1)}
+    pairs = [
+        (_wording(question, numbers[question.region.region_id], context.seed), _answer(question)) for question in mixed
+    ]
+    sources = {region.source for region in regions}
+    built.samples.append(row(context, scene, KIND, regions, turns(pairs), sources=sources))
+
+
+def _wording(question: Question, number: int, seed: int) -> str:
+    form = stable_choice(prompts.questions(KIND), seed, KIND, question.region.region_id, question.right)
+    text = form.format(region=region_name(number), a_category=with_article(question.category))
+    return text[:1].upper() + text[1:]
+
+
+def _answer(question: Question) -> str:
+    return "Yes" if question.right else "No"
+
+
+def _reject(region: Region, reason: str) -> Reject:
+    return Reject(stage=STAGE, source=region.source, unit="regions", key=region.region_id, reason=reason)
+
+
+class Negatives:
+    """Negative categories for the regions of one scene; runs and absent categories are worked out once, when needed."""
+
+    def __init__(self, scene: Scene, vocabulary: Vocabulary, seed: int) -> None:
+        self._scene = scene
+        self._vocabulary = vocabulary
+        self._seed = seed
+        self._runs: dict[str, Runs] = {}
+        self._absent: dict[str, frozenset[str]] | None = None
+
+    def of(self, region: Region) -> str | None:
+        """A category that the region's object is certainly not, or None."""
+        ways = [self.spatial, self.class_aware]
+        if stable_int(self._seed, KIND, "way", region.region_id) % 2:
+            ways.reverse()
+        return ways[0](region) or ways[1](region)
+
+    def spatial(self, region: Region) -> str | None:
+        """The category of the nearest other object of the same source that is another thing."""
+        others = [r for r in self._scene.regions if r.source == region.source and self._is_other(region, r)]
+        best, nearest = float("inf"), None
+        for gap, other in sorted(
+            ((box_gap(region.bbox, o.bbox), o) for o in others), key=lambda pair: (pair[0], pair[1].region_id)
+        ):
+            if gap >= best:
+                break
+            found = distance(self._runs_of(region), self._runs_of(other))
+            if found < best:
+                best, nearest = found, other
+        return nearest and nearest.category
+
+    def class_aware(self, region: Region) -> str | None:
+        """One of the nearest categories in meaning that are known to be absent."""
+        near = [
+            text
+            for source, absent in self._known_absent().items()
+            for text in self._vocabulary.neighbors.get(source, {}).get(region.category, ())
+            if text in absent and not same_thing(self._vocabulary, region.category, text)
+        ]
+        return stable_choice(near, self._seed, KIND, "class", region.region_id) if near else None
+
+    def _is_other(self, region: Region, other: Region) -> bool:
+        if region.region_id == other.region_id or same_thing(self._vocabulary, region.category, other.category):
+            return False
+        return rle.iou(region.mask, other.mask) < SAME_OBJECT_IOU
+
+    def _runs_of(self, region: Region) -> Runs:
+        if region.region_id not in self._runs:
+            self._runs[region.region_id] = vertical_runs(region.mask)
+        return self._runs[region.region_id]
+
+    def _known_absent(self) -> dict[str, frozenset[str]]:
+        """Source -> texts of its vocabulary that are known not to be in the image, under any name."""
+        if self._absent is None:
+            self._absent = known_absent(self._scene, self._vocabulary)
+        return self._absent
+
+
+def known_absent(scene: Scene, vocabulary: Vocabulary) -> dict[str, frozenset[str]]:
+    """Source -> texts of categories that the source knows to be absent and that no source says are present."""
+    present = present_texts(scene, vocabulary)
+    found: dict[str, frozenset[str]] = {}
+    for image in scene.images:
+        texts = vocabulary.texts.get(image.source, {})
+        listed = texts.values() if image.exhaustive else [texts[name] for name in image.absent if name in texts]
+        clear = {text for text in listed if not (vocabulary.words.get(text, frozenset()) & present or text in present)}
+        if clear:
+            found[image.source] = found.get(image.source, frozenset()) | clear
+    return found
+
+
+def present_texts(scene: Scene, vocabulary: Vocabulary) -> set[str]:
+    """Every name of what is annotated on the image in any form, rejected annotations included."""
+    texts = {region.category for region in scene.regions}
+    for image in scene.images:
+        known = vocabulary.texts.get(image.source, {})
+        texts |= {known[name] for name in (*image.present, *image.not_exhaustive) if name in known}
+    return texts | {name for text in texts for name in vocabulary.words.get(text, ())}
