@@ -1,8 +1,8 @@
 """Prompt text as files, one folder a kind, in our own words.
 
-A folder of a kind that a language model writes holds `system.txt`, `user.j2` (the request for one image) and one worked example,
-`example_user.txt` and `example_assistant.txt`. Question lists of any kind are text files with one question a line; `{region}` stands
-for the region's name.
+A folder of a kind that a language model writes holds `system.txt`, `user.j2` (the request for one image) and
+one worked example, `example_user.txt` and `example_assistant.txt`. Question lists of any kind are text files
+with one question a line; `{region}` stands for the region's name.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _environment = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
     keep_trailing_newline=False,
-    autoescape=False,  # noqa: S701 - the text goes to a model, not to a page
+    autoescape=False,  # the text goes to a model, not to a page
 )
 
 
@@ -48,8 +48,8 @@ class Prompt(NamedTuple):
 @cache
 def load(kind: str) -> Prompt:
     """The prompt of a kind that a language model writes."""
-    texts = (_text(kind, name) for name in ("system.txt", "example_user.txt", "example_assistant.txt"))
-    return Prompt(kind, *texts, sha256=sha256(kind))
+    system, user, assistant = (_text(kind, f"{name}.txt") for name in ("system", "example_user", "example_assistant"))
+    return Prompt(kind, system, user, assistant, sha256(kind))
 
 
 @cache

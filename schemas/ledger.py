@@ -63,9 +63,8 @@ class LedgerLine(Record, frozen=True, kw_only=True):
     def check(self) -> None:
         """Raise AssertionError where a record vanished: that is a bug of ours, never a user's mistake."""
         total = self.kept + sum(self.rejected.values())
-        assert self.read == total and self.kept >= 0, (
-            f"ledger {self.stage}/{self.source}: read {self.read}, accounted for {total}"
-        )
+        assert self.read == total, f"ledger {self.stage}/{self.source}: read {self.read}, accounted for {total}"
+        assert self.kept >= 0, f"ledger {self.stage}/{self.source}: more rejects than the {self.read} records read"
         unknown = set(self.rejected) - set(REASONS)
         assert not unknown, f"ledger {self.stage}/{self.source}: reasons without a definition: {sorted(unknown)}"
 

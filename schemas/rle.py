@@ -3,6 +3,8 @@
 Runs are column-major and start with a run of zeros (format document, section 1).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
@@ -39,9 +41,12 @@ def box(mask: Mask) -> Box:
     return (x, y, width, height)
 
 
-def iou(first: Mask, second: Mask) -> float:
-    """Intersection over union of two masks of one size."""
-    return float(coco_mask.iou([as_coco(first)], [as_coco(second)], [0])[0][0])
+def ious(mask: Mask, others: Sequence[Mask]) -> list[float]:
+    """Intersection over union of a mask with each of several masks of its size."""
+    if not others:
+        return []
+    found = coco_mask.iou([as_coco(mask)], [as_coco(other) for other in others], [0] * len(others))
+    return [float(value) for value in found[0]]
 
 
 def runs(counts: str) -> list[int]:

@@ -1,7 +1,7 @@
 """Builders: a scene becomes samples, or requests whose replies become samples.
 
-Adding a kind: a module with `KIND` and `build(scene, context) -> Built`, its prompt folder, and one line below. A kind that a language
-model writes is a `ModelKind`, renderer and parser side by side.
+Adding a kind: a module with `KIND` and `build(scene, context) -> Built`, its prompt folder, and one line
+below. A kind that a language model writes is a `ModelKind`, renderer and parser side by side.
 """
 
 from collections.abc import Callable

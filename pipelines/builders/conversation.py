@@ -39,17 +39,20 @@ def _about(scene: Scene, region: Region, number: int, seed: int) -> list[tuple[s
     spot = place(region, scene.width, scene.height)
     phrase = stable_choice([text.text for text in region.expressions], seed, KIND, region.region_id)
     return [
-        (f"What is {name}, and where in the picture is it?", f"{name} is {with_article(region.category)} at the {spot} of the picture."),
+        (
+            f"What is {name}, and where in the picture is it?",
+            f"{name} is {with_article(region.category)} at the {spot} of the picture.",
+        ),
         (f"Which words would lead somebody to {name}?", sentence(f"{phrase}.")),
     ]  # fmt: skip
 
 
 def _larger(regions: Sequence[Region]) -> tuple[str, str]:
     first, second = regions[0].area, regions[1].area
-    answer = (
-        "They take up the same space." if first == second
-        else f"<region{1 if first > second else 2}> takes up more of the picture than <region{2 if first > second else 1}>."
-    )  # fmt: skip
+    larger, smaller = (1, 2) if first > second else (2, 1)
+    answer = f"{region_name(larger)} takes up more of the picture than {region_name(smaller)}."
+    if first == second:
+        answer = "They take up the same space."
     return "Which takes up more of the picture, <region1> or <region2>?", answer
 
 

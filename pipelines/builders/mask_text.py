@@ -1,8 +1,8 @@
 """`mask_text` (stage 2): a region and its category, or its referring expression.
 
-Paper section 3: at most 20 regions an image for COCO and 15 for the others. A source of categories gives one row an image. A source of
-expressions gives as many rows as its richest region has expressions: the first row holds the first expression of every region, and so on,
-so that no row asks about one region twice.
+Paper section 3: at most 20 regions an image for COCO and 15 for the others. A source of categories gives one
+row an image. A source of expressions gives as many rows as its richest region has expressions: the first row
+holds the first expression of every region, and so on, so that no row asks about one region twice.
 """
 
 import prompts
@@ -47,7 +47,7 @@ def _add_categories(built: Built, scene: Scene, context: Context, source: str) -
         return
     kept, rest = capped(context, KIND, source, regions)
     built.read[source, "regions"] = len(regions)
-    built.rejects += [_over_cap(source, "regions", region.region_id) for region in rest]
+    built.rejects.extend(_over_cap(source, "regions", region.region_id) for region in rest)
     built.samples.append(_sample(scene, context, source, "category", [(region, region.category) for region in kept], 0))
 
 
@@ -57,7 +57,7 @@ def _add_phrases(built: Built, scene: Scene, context: Context, source: str, phra
     built.read[source, "expressions"] = sum(len(texts) for _, texts in phrases)
     for region, texts in phrases:
         if region.region_id not in names:
-            built.rejects += [_over_cap(source, "expressions", f"{region.region_id}#{text}") for text in texts]
+            built.rejects.extend(_over_cap(source, "expressions", f"{region.region_id}#{text}") for text in texts)
     used = [(region, texts) for region, texts in phrases if region.region_id in names]
     for number in range(max(len(texts) for _, texts in used)):
         pairs = [(region, texts[number]) for region, texts in used if number < len(texts)]

@@ -1,8 +1,8 @@
 """Which categories are near each other in meaning: SentenceBERT, the paper's choice, computed once and cached.
 
-The paper draws class-aware negatives from the top 8 categories most similar to the true one; synonyms and wider terms do not count
-among the eight, since they would make a false No. The model is all-MiniLM-L6-v2 from a PyPI package, so that nothing is fetched at
-run time.
+The paper draws class-aware negatives from the top 8 categories most similar to the true one; synonyms and
+wider terms do not count among the eight, since they would make a false No. The model is all-MiniLM-L6-v2 from
+a PyPI package, so that nothing is fetched at run time.
 """
 
 from typing import Any
@@ -48,7 +48,7 @@ def nearest(
 ) -> tuple[str, ...]:
     """The TOP texts of `listed` by cosine similarity to `text`, without those that mean the same."""
     similarity = np.stack([vectors[other] for other in listed]) @ vectors[text]
-    order = np.lexsort((listed, -np.round(similarity, 5)))
+    order = np.lexsort((np.array(listed), -np.round(similarity, 5)))
     found: list[str] = []
     for index in order:
         if len(found) == TOP:

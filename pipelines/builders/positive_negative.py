@@ -1,14 +1,18 @@
 """`positive_negative`: is the object in the region a ...? Yes and no in equal numbers, without a language model.
 
-Every region is asked about twice, once with its own category and once with another, in an order that the seed mixes over the whole row.
-The other category is, by a throw of the seed's dice, spatial-aware or class-aware, and the second way where the first finds nothing:
+Every region is asked about twice, once with its own category and once with another, in an order that the seed
+mixes over the whole row. The other category is, by a throw of the seed's dice, spatial-aware or class-aware,
+and the second way where the first finds nothing:
 
-* spatial-aware: the category of the nearest other object, by distance between masks. What covers the same pixels under another name is
-  the same object seen by another data set, not another object.
-* class-aware: one of the eight categories nearest in meaning that are known to be absent. A federated source (LVIS) knows so only of the
-  categories it lists; COCO's 80 are annotated throughout, so that what is not there is absent.
+* spatial-aware: the category of the nearest other object, by distance between masks. What covers the same
+  pixels under another name is the same object, not another one, and a category that a federated source labels
+  only in part is left out.
+* class-aware: one of the eight categories nearest in meaning that are known to be absent. A federated source
+  (LVIS) knows so only of the categories it lists; COCO's 80 are annotated throughout, so that what is not
+  there is absent.
 
-Paper section 2 leaves the distance, the mix and synonyms open; a synonym or a wider term of the true category is never asked as a No.
+Paper section 2 leaves the distance, the mix and synonyms open; a synonym or a wider term of the true category
+is never asked as a No.
 """
 
 from typing import NamedTuple
@@ -48,7 +52,7 @@ def build(scene: Scene, context: Context) -> Built:
             continue
         built.read[source, "regions"] = len(regions)
         kept, rest = capped(context, KIND, source, regions)
-        built.rejects += [_reject(region, "region_cap") for region in rest]
+        built.rejects.extend(_reject(region, "region_cap") for region in rest)
         for region in kept:
             negative = negatives.of(region)
             if negative is None:
@@ -105,17 +109,14 @@ class Negatives:
 
     def spatial(self, region: Region) -> str | None:
         """The category of the nearest other object of the same source that is another thing."""
-        others = [r for r in self._scene.regions if r.source == region.source and self._is_other(region, r)]
         best, nearest = float("inf"), None
-        for gap, other in sorted(
-            ((box_gap(region.bbox, o.bbox), o) for o in others), key=lambda pair: (pair[0], pair[1].region_id)
-        ):
+        for gap, other in self._by_box_gap(region):
             if gap >= best:
                 break
             found = distance(self._runs_of(region), self._runs_of(other))
             if found < best:
                 best, nearest = found, other
-        return nearest and nearest.category
+        return nearest.category if nearest else None
 
     def class_aware(self, region: Region) -> str | None:
         """One of the nearest categories in meaning that are known to be absent."""
@@ -127,10 +128,29 @@ class Negatives:
         ]
         return stable_choice(near, self._seed, KIND, "class", region.region_id) if near else None
 
-    def _is_other(self, region: Region, other: Region) -> bool:
-        if region.region_id == other.region_id or same_thing(self._vocabulary, region.category, other.category):
-            return False
-        return rle.iou(region.mask, other.mask) < SAME_OBJECT_IOU
+    def _by_box_gap(self, region: Region) -> list[tuple[float, Region]]:
+        """Other things of the region's source, those with the nearest box first: the mask is never nearer than the box."""
+        doubtful = self._also_called(region) | self._incomplete(region.source)
+        others = [
+            (box_gap(region.bbox, other.bbox), other)
+            for other in self._scene.regions
+            if other.source == region.source
+            and other.category not in doubtful
+            and not same_thing(self._vocabulary, region.category, other.category)
+        ]
+        return sorted(others, key=lambda pair: (pair[0], pair[1].region_id))
+
+    def _also_called(self, region: Region) -> set[str]:
+        """Categories that some data set gives to the same pixels."""
+        overlaps = rle.ious(region.mask, [other.mask for other in self._scene.regions])
+        pairs = zip(self._scene.regions, overlaps, strict=True)
+        return {other.category for other, overlap in pairs if overlap >= SAME_OBJECT_IOU}
+
+    def _incomplete(self, source: str) -> set[str]:
+        """Categories of which the source left some objects unlabelled: the region's object may be one of them."""
+        texts = self._vocabulary.texts.get(source, {})
+        images = (image for image in self._scene.images if image.source == source)
+        return {texts[name] for image in images for name in image.not_exhaustive if name in texts}
 
     def _runs_of(self, region: Region) -> Runs:
         if region.region_id not in self._runs:

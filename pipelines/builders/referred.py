@@ -1,7 +1,7 @@
 """What the three kinds of a language model share: the regions that people referred to, and the image's text.
 
-Paper section 2: regions in order of first sight, RefCOCO before RefCOCO+ before RefCOCOg; the expressions of one region are merged, each
-once; the image's text is LLaVA's detailed description, else the COCO captions.
+Paper section 2: regions in order of first sight, RefCOCO before RefCOCO+ before RefCOCOg; the expressions of
+one region are merged, each once; the image's text is LLaVA's detailed description, else the COCO captions.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,6 +1,7 @@
 """Checks on what a model answered, and the reading of question-answer text.
 
-Every check raises `BadReply` with a reason of the ledger's list; the reply itself stays in the reply store and among the rejects.
+Every check raises `BadReply` with a reason of the ledger's list; the reply itself stays in the reply store
+and among the rejects.
 """
 
 import re

@@ -40,7 +40,7 @@ def turns(pairs: Iterable[tuple[str, str]]) -> tuple[Message, ...]:
 
 
 def capped(context: Context, kind: str, source: str, regions: Sequence[Region]) -> tuple[list[Region], list[Region]]:
-    """(kept, left out) by the recipe's cap on regions per image; which ones is decided by the seed, their order stays."""
+    """(kept, left out) by the recipe's cap on regions per image; the seed decides which, their order stays."""
     cap = context.kinds[kind].regions_per_image.get(source)
     if cap is None or len(regions) <= cap:
         return list(regions), []

@@ -47,8 +47,9 @@ def plain(text: str) -> str:
 def same_thing(vocabulary: Vocabulary, one: str, other: str) -> bool:
     """Whether a thing called `one` may rightly be called `other`.
 
-    True for synonyms, for a name that ends in the other (a "sports car" is a "car"; the words of a language say so in most cases),
-    and for plurals. Which of the two is the wider term does not matter: both would make a false No.
+    True for synonyms, for a name that ends in the other (a "sports car" is a "car"; the words of a language
+    say so in most cases), and for plurals. Which of the two is the wider term does not matter: both would
+    make a false No.
     """
     first, second = plain(one), plain(other)
     names = vocabulary.words.get(first, frozenset([first]))

@@ -1,7 +1,8 @@
 """Distance between masks, exactly and without decoding them to pixels.
 
-A mask is a set of vertical runs (RLE is column-major). The distance of two masks is the smallest distance of any run of one to any run
-of the other, and the distance of two vertical runs follows from their columns and ends.
+A mask is a set of vertical runs (RLE is column-major). The distance of two masks is the smallest distance of
+any run of one to any run of the other, and the distance of two vertical runs follows from their columns and
+ends.
 """
 
 from typing import NamedTuple

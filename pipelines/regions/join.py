@@ -1,7 +1,8 @@
 """The join on the image: what every source says about one picture becomes one `Scene`.
 
-Sources are cut into the same slots (`schemas.keys.slot`), so a range of slots can be joined without the rest. The same object in two
-sources (same COCO annotation id) is one region: the first source in `ORDER` gives the mask, the others add their expressions.
+Sources are cut into the same slots (`schemas.keys.slot`), so a range of slots can be joined without the rest.
+The same object in two sources (same COCO annotation id) is one region: the first source in `ORDER` gives the
+mask, the others add their expressions.
 """
 
 from collections import Counter, defaultdict
