@@ -154,7 +154,7 @@ class _Run:
 def _turned_away(error: CallError, ask: Ask) -> GenerationError:
     return GenerationError(
         f"the server turns every request away: {error.words}",
-        hint=f"Check OPENAI_API_KEY, OPENAI_BASE_URL and the account, and that it has the model {ask.payload['model']!r}.",
+        hint=f"Check OPENAI_API_KEY, OPENAI_BASE_URL and that there is a model {ask.payload['model']!r}.",
     )
 
 
