@@ -1,0 +1,11 @@
+"""Sample scenes: procedural pictures whose truth is known, written as a raw data tree in the sources' official formats.
+
+    draw_scene(seed, index) -> SceneTruth         what is in a scene; a pure function
+    write_scenes(folder, images, seed)            the tree: pictures and every annotation file
+"""
+
+from pipelines.scenes.layout import draw_scene
+from pipelines.scenes.truth import CrowdTruth, ObjectTruth, PartTruth, SceneTruth
+from pipelines.scenes.write import write_scenes
+
+__all__ = ["CrowdTruth", "ObjectTruth", "PartTruth", "SceneTruth", "draw_scene", "write_scenes"]

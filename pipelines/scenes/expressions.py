@@ -1,0 +1,112 @@
+"""Referring expressions: short ones with places (RefCOCO), without (RefCOCO+), and whole phrases (RefCOCOg)."""
+
+from collections.abc import Iterator
+from itertools import product
+from random import Random
+
+from pipelines.scenes.facts import Claim, fits, second_seen
+from pipelines.scenes.template import PLAIN
+from pipelines.scenes.truth import ObjectTruth, SceneTruth
+from pipelines.scenes.words import MARKS, PATTERN_WORDS, SECOND_PART, article, noun
+
+PLACES = ("left", "right", "middle", "front", "back")
+RELATIONS = ("left of", "right of", "in front of", "behind")
+RELATION_WORDS = {
+    "left of": ("to the left of", "left of"), "right of": ("to the right of", "right of"),
+    "in front of": ("in front of", "standing in front of"), "behind": ("behind", "standing behind"),
+}  # fmt: skip
+PLACE_WORDS = {
+    "left": ("on left", "on the left", "left", "left side"), "right": ("on right", "on the right", "right", "far right"),
+    "middle": ("in the middle", "in middle", "center"), "front": ("in front", "closest to us", "front"),
+    "back": ("in back", "farthest away", "in the back"),
+}  # fmt: skip
+SIZE_WORDS = {"big": ("big", "biggest", "larger"), "small": ("small", "smallest", "smaller")}
+
+
+def expressions(scene: SceneTruth, one: ObjectTruth, dataset: str, random: Random) -> list[str]:
+    """One to four expressions that are true of this object and of no other in the scene; none if nothing tells it apart."""
+    claims = [claim for claim in _claims(scene, one, dataset) if [found.number for found in fits(scene, claim)] == [one.number]]
+    random.shuffle(claims)
+    claims.sort(key=lambda claim: sum(map(bool, claim[1:-1])))
+    spread = claims[: 1 if dataset == "refcocog" else 4] + claims[len(claims) // 2 :][:2]
+    wanted = random.choice((1, 2, 2, 3) if dataset == "refcocog" else (2, 3, 3, 4))
+    chosen = random.sample(spread, min(wanted, len(spread)))
+    write = _long if dataset == "refcocog" else _short
+    return [write(scene, claim, random) for claim in chosen]
+
+
+def _claims(scene: SceneTruth, one: ObjectTruth, dataset: str) -> Iterator[Claim]:
+    """What this data set may say of the object: no place words in RefCOCO+, relations only in RefCOCOg."""
+    colours, patterns, seconds = ("", one.colour), ("", one.pattern), {"", second_seen(one)}
+    if dataset == "refcoco":
+        yield from (Claim(one.category, colour, pattern, place=place) for colour, pattern, place in product(colours, patterns, ("", *PLACES)))
+    elif dataset == "refcoco+":
+        found = product(colours, patterns, sorted(seconds), ("", "big", "small"))
+        yield from (Claim(one.category, colour, pattern, second, size=size) for colour, pattern, second, size in found)
+    else:
+        yield from (Claim(one.category, one.colour, pattern, second) for pattern, second in product(patterns, sorted(seconds)))
+        others = [other.number for other in scene.objects if _known(scene, other) and other.number != one.number]
+        for relation, other in product(RELATIONS, others):
+            yield Claim(one.category, one.colour, one.pattern, relation=relation, other=other)
+
+
+def _known(scene: SceneTruth, other: ObjectTruth) -> bool:
+    """Whether colour, pattern and noun alone tell it apart, so that others can be placed by it."""
+    return len(fits(scene, Claim(other.category, other.colour, other.pattern))) == 1
+
+
+def _short(scene: SceneTruth, claim: Claim, random: Random) -> str:
+    """Telegraphic, as people typed them in a game against time."""
+    del scene
+    words = noun(claim.category)
+    if claim.category == "person":
+        words = _clothes(claim, random)
+    else:
+        pattern = random.choice(PATTERN_WORDS[claim.pattern]) if claim.pattern else ""
+        words = " ".join(filter(None, [pattern, claim.colour] if random.random() < 0.3 else [claim.colour, pattern])) + " " + words
+        if claim.second:
+            words += f" with {claim.second} {_part(claim)}"
+    words = words.strip()
+    if claim.size:
+        words = f"{random.choice(SIZE_WORDS[claim.size])} {words}"
+    if claim.place:
+        place = random.choice(PLACE_WORDS[claim.place])
+        words = f"{claim.place} {words}" if claim.place in ("left", "right", "middle") and random.random() < 0.4 else f"{words} {place}"
+    return f"the {words}" if random.random() < 0.2 else words
+
+
+def _clothes(claim: Claim, random: Random) -> str:
+    pattern = random.choice(PATTERN_WORDS[claim.pattern]) if claim.pattern else ""
+    shirt = " ".join(filter(None, [claim.colour, pattern]))
+    words = f"person in {shirt} shirt" if shirt else "person"
+    if claim.colour and not claim.pattern and random.random() < 0.4:
+        words = f"person in {claim.colour}" if not claim.second else words
+    return words + (f" {'and' if shirt else 'in'} {claim.second} pants" if claim.second else "")
+
+
+def _long(scene: SceneTruth, claim: Claim, random: Random) -> str:
+    """A whole noun phrase."""
+    words = _phrase(claim, random)
+    if claim.relation:
+        other = scene.objects[claim.other]
+        known = Claim(other.category, other.colour, other.pattern)
+        words += f" {random.choice(RELATION_WORDS[claim.relation])} the {_phrase(known, random).split(' ', 1)[1]}"
+    return words
+
+
+def _phrase(claim: Claim, random: Random) -> str:
+    if claim.category == "person":
+        shirt = claim.colour if claim.pattern in ("", PLAIN) else f"{claim.colour} {random.choice(PATTERN_WORDS[claim.pattern])}"
+        words = random.choice((f"a person wearing {article(shirt)} shirt", f"a person in {article(shirt)} shirt"))
+        return words + (f" and {claim.second} pants" if claim.second else "")
+    if claim.pattern in MARKS and random.random() < 0.5:
+        words = f"{article(claim.colour)} {noun(claim.category)} with {MARKS[claim.pattern]}"
+        return words + (f" and {claim.second} {_part(claim)}" if claim.second else "")
+    pattern = random.choice(PATTERN_WORDS[claim.pattern]) + " " if claim.pattern else ""
+    words = article(f"{pattern}{claim.colour} {noun(claim.category)}")
+    return words + (f" with {claim.second} {_part(claim)}" if claim.second else "")
+
+
+def _part(claim: Claim) -> str:
+    name = SECOND_PART[claim.category]
+    return name + "s" if name == "leg" else name

@@ -1,0 +1,222 @@
+"""Paint a scene: flat colours, soft shade and patterns, at twice the size and then halved so that edges are smooth."""
+
+import io
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from random import Random
+
+from PIL import Image, ImageChops, ImageDraw
+
+from pipelines.scenes.catalogue import COLOURS, Colour
+from pipelines.scenes.template import CHECKED, DOTTED, PLAIN, STRIPED
+from pipelines.scenes.truth import CrowdTruth, ObjectTruth, PartTruth, Place, Polygon, SceneTruth
+from schemas.keys import stable_int
+
+SCALE = 2
+QUALITY = 90
+LARGEST = 1400
+"""Side of the pattern sheets: no part is larger."""
+
+SHADE, GLOSS = (30, 25, 45), (255, 255, 255)
+WALLS = ((244, 236, 224), (226, 236, 236), (236, 230, 240), (232, 238, 224), (247, 231, 222))
+FLOORS = ((214, 186, 152), (200, 178, 158), (190, 196, 200), (222, 200, 170))
+SKIES = ((196, 226, 245), (214, 232, 244), (250, 226, 206), (206, 222, 246))
+MEADOWS = ((178, 212, 146), (164, 204, 152), (196, 214, 140))
+
+
+def jpeg(scene: SceneTruth) -> bytes:
+    """The picture as JPEG; the same bytes for the same scene (with one version of Pillow)."""
+    stream = io.BytesIO()
+    paint(scene).save(stream, "JPEG", quality=QUALITY)
+    return stream.getvalue()
+
+
+def paint(scene: SceneTruth) -> Image.Image:
+    """The picture of a scene, RGB."""
+    random = Random(stable_int("backdrop", scene.seed, scene.index))
+    canvas = _backdrop(random, scene)
+    if scene.crowd:
+        _paint_crowd(canvas, scene.crowd)
+    for one in scene.objects:
+        _paint_object(canvas, one)
+    return canvas.reduce(SCALE)
+
+
+def _backdrop(random: Random, scene: SceneTruth) -> Image.Image:
+    size, horizon = (scene.width * SCALE, scene.height * SCALE), round(scene.horizon * SCALE)
+    upper, lower = (WALLS, FLOORS) if scene.place == "room" else (SKIES, MEADOWS)
+    canvas = Image.new("RGB", size)
+    canvas.paste(_fade(random.choice(upper), (size[0], horizon), -14), (0, 0))
+    canvas.paste(_fade(random.choice(lower), (size[0], size[1] - horizon), 16), (0, horizon))
+    {"room": _room, "park": _park, "street": _street}[scene.place](random, ImageDraw.Draw(canvas, "RGBA"), size, horizon)
+    return canvas
+
+
+def _fade(colour: Colour, size: tuple[int, int], change: int) -> Image.Image:
+    """A surface that grows darker (or, negative, lighter) from bottom to top."""
+    column = Image.new("RGB", (1, 24))
+    for y in range(24):
+        column.putpixel((0, y), tuple(max(0, min(255, round(one - change * (1 - y / 12)))) for one in colour))
+    return column.resize((1, size[1]), Image.Resampling.BILINEAR).resize(size, Image.Resampling.NEAREST)
+
+
+def _room(random: Random, draw: ImageDraw.ImageDraw, size: tuple[int, int], horizon: int) -> None:
+    """A skirting board, floor boards and some light falling on the wall."""
+    width, height = size
+    left = random.uniform(0.05, 0.6) * width
+    draw.polygon([(left, 0), (left + width * 0.22, 0), (left + width * 0.06, horizon), (left - width * 0.16, horizon)], (255, 255, 255, 60))
+    rows = 5
+    for row in range(1, rows):
+        y = horizon + (height - horizon) * (row / rows) ** 1.5
+        draw.line([(0, y), (width, y)], (90, 60, 40, 34), 3)
+    draw.rectangle([0, horizon - height // 40, width, horizon], (255, 255, 255, 150))
+    draw.line([(0, horizon), (width, horizon)], (90, 60, 40, 90), 3)
+
+
+def _park(random: Random, draw: ImageDraw.ImageDraw, size: tuple[int, int], horizon: int) -> None:
+    """Hills, clouds and a winding path."""
+    _clouds(random, draw, size, horizon)
+    width, height = size
+    for shade in ((146, 186, 150, 255), (160, 198, 142, 255)):
+        x, reach, rise = random.uniform(-0.2, 0.9) * width, random.uniform(0.35, 0.6) * width, random.uniform(0.05, 0.14) * height
+        draw.chord([x - reach, horizon - rise, x + reach, horizon + rise], 180, 360, shade)
+    x = random.uniform(0.2, 0.7) * width
+    draw.polygon([(x, horizon), (x + width * 0.04, horizon), (x + width * 0.32, height), (x - width * 0.08, height)], (238, 222, 186, 150))
+    for _ in range(26):
+        x, y = random.uniform(0, width), random.uniform(horizon + 8, height)
+        draw.line([(x - 5, y - 9), (x, y), (x + 5, y - 9)], (96, 140, 84, 110), 2)
+
+
+def _street(random: Random, draw: ImageDraw.ImageDraw, size: tuple[int, int], horizon: int) -> None:
+    """A row of pale houses, a pavement and a road."""
+    _clouds(random, draw, size, horizon)
+    width, height = size
+    x = -random.uniform(0, 0.1) * width
+    while x < width:
+        wide, tall = random.uniform(0.10, 0.2) * width, random.uniform(0.12, 0.27) * height
+        tone = random.choice(((214, 206, 214), (222, 212, 202), (204, 212, 220), (216, 216, 206)))
+        draw.rectangle([x, horizon - tall, x + wide, horizon], tone)
+        for row in range(int(tall // (height * 0.07))):
+            for column in range(1, 4):
+                left, top = x + wide * (column / 4 - 0.06), horizon - tall + height * (0.025 + 0.07 * row)
+                draw.rectangle([left, top, left + wide * 0.12, top + height * 0.035], (240, 244, 248))
+        x += wide + 2
+    draw.rectangle([0, horizon, width, horizon + (height - horizon) * 0.24], (206, 202, 196))
+    draw.rectangle([0, horizon + (height - horizon) * 0.24, width, height], (162, 164, 172))
+    draw.line([(0, horizon + (height - horizon) * 0.24)] + [(width, horizon + (height - horizon) * 0.24)], (226, 224, 220), 8)
+    middle = horizon + (height - horizon) * 0.66
+    for at in range(-1, 8):
+        draw.rectangle([at * width / 7 + 10, middle, at * width / 7 + width / 12, middle + height * 0.012], (240, 238, 230))
+
+
+def _clouds(random: Random, draw: ImageDraw.ImageDraw, size: tuple[int, int], horizon: int) -> None:
+    for _ in range(random.randint(2, 4)):
+        x, y, reach = random.uniform(0, size[0]), random.uniform(0.08, 0.6) * horizon, random.uniform(0.05, 0.1) * size[0]
+        for shift, share in ((-0.7, 0.6), (0.0, 1.0), (0.8, 0.7)):
+            radius = reach * share * 0.55
+            draw.ellipse([x + shift * reach - radius, y - radius * 0.8, x + shift * reach + radius, y + radius * 0.6], (255, 255, 255, 190))
+
+
+def _paint_crowd(canvas: Image.Image, crowd: CrowdTruth) -> None:
+    draw = ImageDraw.Draw(canvas)
+    for shape, colour in zip(crowd.shapes, crowd.colours, strict=True):
+        points = _scaled(shape)
+        draw.polygon(points, COLOURS[colour])
+        xs, ys = points[0::2], points[1::2]
+        tall, middle = max(ys) - min(ys), (max(xs) + min(xs)) / 2
+        draw.ellipse([middle - tall * 0.1, min(ys), middle + tall * 0.1, min(ys) + tall * 0.2], COLOURS["tan"])
+
+
+def _paint_object(canvas: Image.Image, one: ObjectTruth) -> None:
+    """Shadow, outline in the main colour, parts, then shade and gloss."""
+    draw = ImageDraw.Draw(canvas, "RGBA")
+    outline = [_scaled(shape) for shape in one.shape]
+    box = _box(outline)
+    if one.seat == "ground":
+        wide, base = box[2] - box[0], one.base * SCALE
+        draw.ellipse([box[0] - wide * 0.03, base - wide * 0.045, box[2] + wide * 0.05, base + wide * 0.06], (*SHADE, 60))
+    solid = ImageDraw.Draw(canvas)
+    for points in outline:
+        solid.polygon(points, COLOURS[one.colour])
+    for part in one.parts:
+        _paint_part(canvas, solid, part, one.marking)
+    _shade(canvas, outline, box)
+
+
+def _paint_part(canvas: Image.Image, draw: ImageDraw.ImageDraw, part: PartTruth, marking: str) -> None:
+    points = _scaled(part.shape)
+    draw.polygon(points, COLOURS[part.colour])
+    if part.pattern != PLAIN:
+        box = _box([points])
+        mask = ImageChops.multiply(_mask([points], box), _sheet(part.pattern, box))
+        canvas.paste(COLOURS[marking], box, mask)
+    if part.name != "torso":
+        draw.line([*points, *points[:2]], _darker(COLOURS[part.colour]), 2)
+
+
+def _shade(canvas: Image.Image, outline: list[list[float]], box: tuple[int, int, int, int]) -> None:
+    """Darken the right edge and lighten the left one, and draw the contour."""
+    mask = _mask(outline, box)
+    step = max(3, min(box[2] - box[0], box[3] - box[1]) // 9)
+    for colour, strength, shift in ((SHADE, 40, -step), (GLOSS, 46, step // 2)):
+        inner = ImageChops.offset(mask, shift, -step // 3 if shift < 0 else step // 4)
+        edge = ImageChops.subtract(mask, inner)
+        canvas.paste(colour, box, edge.point(_strength(strength)))
+
+
+@cache
+def _strength(share: int) -> list[int]:
+    """A look-up table that takes a full mask to an alpha of `share`."""
+    return [value * share // 255 for value in range(256)]
+
+
+def _mask(polygons: Iterable[list[float]], box: tuple[int, int, int, int]) -> Image.Image:
+    mask = Image.new("L", (box[2] - box[0], box[3] - box[1]))
+    draw = ImageDraw.Draw(mask)
+    for points in polygons:
+        shifted = [value - box[at % 2] for at, value in enumerate(points)]
+        draw.polygon(shifted, 255)
+    return mask
+
+
+def _sheet(pattern: str, box: tuple[int, int, int, int]) -> Image.Image:
+    """A piece of the pattern, its step a seventh of the part's smaller side."""
+    wide, tall = box[2] - box[0], box[3] - box[1]
+    step = max(10, min(wide, tall) // 5 // 4 * 4)
+    return _pattern(pattern, step).crop((0, 0, wide, tall))
+
+
+@lru_cache(maxsize=64)
+def _pattern(pattern: str, step: int) -> Image.Image:
+    """A large sheet of stripes, dots or checks, white on black."""
+    sheet = Image.new("L", (LARGEST, LARGEST))
+    draw = ImageDraw.Draw(sheet)
+    if pattern == STRIPED:
+        for at in range(0, LARGEST, step):
+            draw.rectangle([0, at + step * 0.35, LARGEST, at + step * 0.75], 255)
+    elif pattern == DOTTED:
+        for row, y in enumerate(range(0, LARGEST, step)):
+            for x in range(0, LARGEST, step):
+                left, radius = x + (row % 2) * step / 2, step * 0.24
+                draw.ellipse([left - radius, y - radius, left + radius, y + radius], 255)
+    elif pattern == CHECKED:
+        half = step // 2
+        for row, y in enumerate(range(0, LARGEST, half)):
+            for x in range((row % 2) * half, LARGEST, step):
+                draw.rectangle([x, y, x + half - 1, y + half - 1], 255)
+    return sheet
+
+
+def _scaled(shape: Polygon) -> list[float]:
+    return [value * SCALE for value in shape]
+
+
+def _box(polygons: Iterable[list[float]]) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom in whole pixels of the canvas."""
+    xs = [x for points in polygons for x in points[0::2]]
+    ys = [y for points in polygons for y in points[1::2]]
+    return int(min(xs)), int(min(ys)), int(max(xs)) + 2, int(max(ys)) + 2
+
+
+def _darker(colour: Colour) -> Colour:
+    return colour[0] * 3 // 4, colour[1] * 3 // 4, colour[2] * 3 // 4

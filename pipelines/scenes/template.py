@@ -1,0 +1,73 @@
+"""What a category looks like: its outline, its named parts and what may vary."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from pipelines.scenes.shapes import Array, Point, Points, area
+from pipelines.scenes.truth import Place, Seat
+
+MAIN, SECOND = "main", "second"
+"""Paints of a part: the object's colour, its second colour; any other paint is itself the name of a colour."""
+
+PLAIN, STRIPED, DOTTED, CHECKED = "plain", "striped", "dotted", "checked"
+ANY = (PLAIN, STRIPED, DOTTED, CHECKED)
+
+HUES = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white")
+"""Colours that most things may have."""
+
+
+class Part(NamedTuple):
+    """A named part: painted over the outline and the parts before it."""
+
+    name: str
+    points: Points
+    paint: str = MAIN
+    marked: bool = False
+    """Whether the object's pattern is on this part."""
+
+
+class Template(NamedTuple):
+    """A category. The frame is the object's height: x from the middle, y upwards from the ground."""
+
+    category: str
+    height: float
+    """Usual height as a fraction of the picture's shorter side, in the foreground."""
+    outline: tuple[Points, ...]
+    """Polygons that may touch but not overlap; together they hold all parts."""
+    parts: tuple[Part, ...]
+    places: tuple[Place, ...]
+    seat: Seat = "ground"
+    colours: tuple[str, ...] = HUES
+    seconds: tuple[str, ...] = HUES
+    patterns: tuple[str, ...] = ANY
+    turn: float = 0.0
+    """Turned by up to so many degrees."""
+    sided: bool = False
+    """Whether left and right differ, so that it may face either way."""
+
+
+class Frame(NamedTuple):
+    """All points of a template in one array, so that one operation places them all."""
+
+    points: Array
+    """Shape (n, 2), y downwards, every polygon clockwise on the screen."""
+    ends: tuple[int, ...]
+    """Where each polygon ends: first those of the outline, then one for each part."""
+    low: Array
+    high: Array
+
+
+def frame(template: Template, *, mirrored: bool = False) -> Frame:
+    """The points of a template, facing right or, mirrored, left."""
+    polygons = [_clockwise(points, -1 if mirrored else 1) for points in (*template.outline, *(p.points for p in template.parts))]
+    outline = np.concatenate(polygons[: len(template.outline)])
+    ends = np.cumsum([len(polygon) for polygon in polygons])
+    return Frame(np.concatenate(polygons), tuple(ends.tolist()), outline.min(0), outline.max(0))
+
+
+def _clockwise(points: Sequence[Point], side: int) -> Array:
+    """Points with y downwards, running clockwise on the screen."""
+    found = np.asarray(points, dtype=float) * (side, -1)
+    return found if area(found) > 0 else found[::-1]

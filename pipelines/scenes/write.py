@@ -1,0 +1,111 @@
+"""Write sample scenes as a raw data tree: every file in its official format, ids consistent across data sets."""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from multiprocessing import get_context
+from typing import Any, NamedTuple
+
+import msgspec
+
+from pipelines import storage
+from pipelines.scenes import coco, refer
+from pipelines.scenes.files import JsonFile, PickleFile
+from pipelines.scenes.layout import VAL_EVERY, draw_scene
+from pipelines.scenes.picture import jpeg
+from pipelines.scenes.vocabulary import COCO_CATEGORIES
+
+CHUNK = 64
+"""Scenes made in one go; also the step of the progress reports."""
+
+Progress = Callable[[int, int], None]
+Fragments = dict[tuple[str, str], bytes]
+"""Encoded records by file and array."""
+
+_encoder = msgspec.json.Encoder()
+
+
+class Work(NamedTuple):
+    """A range of scenes to make."""
+
+    folder: str
+    seed: int
+    start: int
+    stop: int
+    pictures: bool
+
+
+def scene_count(images: int) -> int:
+    """Scenes needed for so many training images: one validation image comes with every 24 of them, the first with the first."""
+    return images + -(-images // (VAL_EVERY - 1))
+
+
+def write_scenes(
+    folder: str, images: int, seed: int, pictures: bool = True, progress: Progress | None = None, workers: int = 0
+) -> None:
+    """Write `images` training images, and one validation image for every 24, with their annotations and texts.
+
+    The same seed gives the same bytes, whatever the number of processes; a smaller sample is the beginning of a larger one.
+    `progress` is told (images done, images in all). `workers` is the number of processes, 0 for one a core; small samples use one.
+    """
+    total = scene_count(images)
+    work = [Work(folder, seed, start, min(start + CHUNK, total), pictures) for start in range(0, total, CHUNK)]
+    files = _files(folder)
+    with ExitStack() as stack:
+        for file in files.values():
+            stack.callback(file.discard)
+        for one, fragments in zip(work, _made(work, workers or os.cpu_count() or 1), strict=True):
+            for (path, array), records in fragments.items():
+                files[path].add(array, records)
+            if progress:
+                progress(one.stop, total)
+        for file in files.values():
+            file.close()
+
+
+def _made(work: list[Work], workers: int) -> Iterator[Fragments]:
+    """The fragments of each piece of work, in order."""
+    if workers == 1 or len(work) < 4:
+        yield from map(make, work)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        yield from pool.map(make, work)
+
+
+def make(work: Work) -> Fragments:
+    """Draw a range of scenes: write their pictures and return their records, encoded."""
+    found: dict[tuple[str, str], list[bytes]] = defaultdict(list)
+    for index in range(work.start, work.stop):
+        scene = draw_scene(work.seed, index)
+        for path, array, record in (*coco.entries(scene), *refer.entries(scene)):
+            found[path, array].append(record if isinstance(record, bytes) else _encoder.encode(record))
+        if work.pictures:
+            storage.write_bytes(storage.join(work.folder, "coco", scene.folder, scene.file_name), jpeg(scene))
+    return {key: (b"" if key[0].endswith(".p") else b",").join(records) for key, records in found.items()}
+
+
+def _files(folder: str) -> dict[str, JsonFile]:
+    """Every file of the tree, open, by its path in it."""
+    found: dict[str, JsonFile] = {}
+
+    def declare(path: str, arrays: tuple[str, ...], tail: dict[str, Any]) -> None:
+        found[path] = JsonFile(storage.join(folder, path), HEAD, arrays, lambda: tail)
+
+    for split in ("train2017", "val2017"):
+        declare(f"coco/annotations/instances_{split}.json", ("images", "annotations"), {"categories": COCO_CATEGORIES})
+        declare(f"coco/annotations/captions_{split}.json", ("images", "annotations"), {})
+    for dataset, refs in refer.REFS.items():
+        declare(f"refer/{dataset}/instances.json", ("images", "annotations"), {"categories": COCO_CATEGORIES})
+        found[f"refer/{dataset}/{refs}"] = PickleFile(storage.join(folder, "refer", dataset, refs))
+    return found
+
+
+HEAD: dict[str, Any] = {
+    "info": {
+        "description": "Sample scenes in the format of COCO 2017", "url": "", "version": "1.0", "year": 2017,
+        "contributor": "Osprey-Data", "date_created": "2017/09/01",
+    },
+    "licenses": [{"url": "", "id": number, "name": f"Sample licence {number}"} for number in range(1, 9)],
+}  # fmt: skip
