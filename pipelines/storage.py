@@ -1,7 +1,8 @@
 """Files by path or URL, always written whole.
 
-Every path goes through fsspec, so that a bucket works like a folder. A file is written under a temporary name and renamed, so
-that whoever sees a name sees a complete file: a process killed at any moment leaves nothing half written under a final name.
+Every path goes through fsspec, so that a bucket works like a folder. A file is written under a temporary name
+and renamed, so that whoever sees a name sees a complete file: a process killed at any moment leaves nothing
+half written under a final name.
 """
 
 import json
@@ -16,6 +17,8 @@ import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from schemas.keys import SLOTS
 
 ROW_GROUP = 8192
 
@@ -115,4 +118,9 @@ def part_name(index: int, count: int) -> str:
 
 def parts_for(count: int, slots: tuple[int, int]) -> range:
     """Which of `count` parts (a power of two) hold slots of the half-open range."""
-    return range(slots[0] * count // 256, -(-slots[1] * count // 256))
+    return range(slots[0] * count // SLOTS, -(-slots[1] * count // SLOTS))
+
+
+def slots_of(index: int, count: int) -> tuple[int, int]:
+    """The half-open range of slots that part `index` of `count` holds."""
+    return index * SLOTS // count, (index + 1) * SLOTS // count

@@ -1,0 +1,50 @@
+"""Reading what is there: every source of the recipe that lies under DATA, once."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pipelines import storage
+from pipelines.phases.progress import Progress
+from pipelines.sources import SOURCES
+from pipelines.sources.cache import SourceCache
+from pipelines.sources.ingest import ingest
+from pipelines.sources.locate import Located, Missing, locate
+from schemas.errors import SourceError
+from schemas.recipe import Recipe
+
+
+class Found(NamedTuple):
+    """What a data folder holds of a recipe's sources."""
+
+    located: list[Located]
+    missing: list[Missing]
+
+
+def look(recipe: Recipe, data: str) -> Found:
+    """Look for the recipe's sources.
+
+    Raises:
+        SourceError: where the folder does not exist, none is there, or a required one is missing.
+    """
+    if not storage.exists(data):
+        raise SourceError(f"no data folder {data}", hint="Give the folder that holds coco/, refer/, llava/, lvis/ ...")
+    found = [locate(SOURCES[name].spec, data, settings.files) for name, settings in recipe.sources.items()]
+    located = [one for one in found if isinstance(one, Located)]
+    missing = [one for one in found if isinstance(one, Missing)]
+    if not located:
+        tried = "\n  ".join(one.message() for one in missing)
+        raise SourceError(f"{data} holds none of the recipe's sources", hint=f"Looked for:\n  {tried}")
+    required = [one for one in missing if recipe.sources[one.name].required]
+    if required:
+        raise SourceError(required[0].message(), hint="The recipe requires this source.")
+    return Found(located, missing)
+
+
+def read(located: Sequence[Located], work: str, progress: Progress) -> list[SourceCache]:
+    """Every located source in its normal form, in the recipe's order."""
+    caches = []
+    for number, one in enumerate(located):
+        progress(f"reading {one.name}", number, len(located))
+        caches.append(ingest(SOURCES[one.name], one, work))
+    progress("reading sources", len(located), len(located))
+    return caches

