@@ -1,0 +1,134 @@
+"""Checks of annotations at ingest, and the checked ones as columns. Masks are looked at later, by pipelines.regions."""
+
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.sources.coco_json import Columns, Images, InstanceFile
+from pipelines.sources.json_window import record_key
+from pipelines.sources.spec import Annotations, Finding, Ints
+from schemas.columns import ANNOTATION
+from schemas.keys import slot
+from schemas.records import TRAIN, Image
+
+_REASONS = ("", "duplicate_id", "unknown_image", "unknown_category", "malformed_record", "crowd")
+"""In the order in which they are judged: the first that applies is the one counted."""
+
+EXPRESSIONS = ANNOTATION.field("expressions").type
+
+
+class Checked(NamedTuple):
+    """Annotations that passed, with the rows of their images and categories, and why the others did not."""
+
+    columns: Columns
+    images: Ints
+    categories: Ints
+    findings: list[Finding]
+
+    def take(self, rows: Ints) -> "Checked":
+        """These rows only."""
+        return Checked(self.columns.take(rows), self.images[rows], self.categories[rows], self.findings)
+
+
+def lookup(values: Ints, keys: Ints) -> Ints:
+    """Position in `keys` (no repeats) of each value; -1 where it is not there."""
+    if not len(keys):
+        return np.full(len(values), -1, np.int64)
+    order = np.argsort(keys, kind="stable")
+    found = order[np.clip(np.searchsorted(keys, values, sorter=order), 0, len(keys) - 1)]
+    return np.where(keys[found] == values, found, -1)
+
+
+def first_of_each(ids: Ints) -> npt.NDArray[np.bool_]:
+    """True where an id stands for the first time."""
+    first = np.zeros(len(ids), bool)
+    first[np.unique(ids, return_index=True)[1]] = True
+    return first
+
+
+def check(file: InstanceFile, images: Images) -> Checked:
+    """Keep what has its own id, a known image and category, a finite box that is not negative, and is no crowd."""
+    found = file.annotations
+    image = lookup(found.images, images.numbers)
+    category = lookup(found.categories, np.fromiter(file.categories, np.int64, len(file.categories)))
+    sound = np.isfinite(found.boxes).all(axis=1) & (found.boxes[:, 2:] >= 0).all(axis=1)
+    faults = np.stack([~first_of_each(found.ids), image < 0, category < 0, ~sound, found.crowd])
+    reason = np.where(faults.any(axis=0), faults.argmax(axis=0) + 1, 0)
+    kept = np.flatnonzero(reason == 0)
+    findings = [_finding(found, file.unit, row, int(reason[row])) for row in np.flatnonzero(reason).tolist()]
+    return Checked(found.take(kept), image[kept], category[kept], findings)
+
+
+def with_present(file: InstanceFile, images: Images) -> list[Image]:
+    """The image rows with the names of all categories annotated on them, rejected annotations included."""
+    found = file.annotations
+    names = [category.name for category in file.categories.values()]
+    image = lookup(found.images, images.numbers)
+    category = lookup(found.categories, np.fromiter(file.categories, np.int64, len(names)))
+    pairs = np.unique(np.stack([image, category], axis=1)[(image >= 0) & (category >= 0)], axis=0)
+    edges = np.searchsorted(pairs[:, 0], np.arange(len(images.rows) + 1)).tolist()
+    present = [names[each] for each in pairs[:, 1].tolist()]
+    return [
+        msgspec.structs.replace(row, present=tuple(present[edges[index] : edges[index + 1]]))
+        for index, row in enumerate(images.rows)
+    ]
+
+
+def _finding(columns: Columns, unit: str, row: int, reason: int) -> Finding:
+    detail = {
+        "unknown_image": f"image_id {columns.images[row]}",
+        "unknown_category": f"category_id {columns.categories[row]}",
+        "malformed_record": f"bbox {columns.boxes[row].tolist()}",
+    }.get(_REASONS[reason], "")
+    key = record_key(unit, int(columns.position[row]), int(columns.ids[row]))
+    return Finding(key, _REASONS[reason], detail)
+
+
+def annotations(
+    file: InstanceFile, images: Images, checked: Checked, source: str, prefix: str, **columns: Any
+) -> Annotations:
+    """The checked annotations of a file; region ids are `<prefix>/<annotation id>`.
+
+    `columns` replaces `ordinal`, `split` or `expressions`, which are the position in the file, train, and none.
+    """
+    kept = checked.columns
+    categories = list(file.categories.values())
+    image_ids = [image.image_id for image in images.rows]
+    boxes = pa.FixedSizeListArray.from_arrays(pa.array(kept.boxes.ravel()), 4)
+    frame = {
+        "slot": pa.array(_pick([slot(each) for each in image_ids], checked.images, np.uint8)),
+        "region_id": pc.binary_join_element_wise(prefix, pc.cast(pa.array(kept.objects), pa.string()), "/"),
+        "image_id": _dictionary(checked.images, image_ids),
+        "source": _repeated(source, len(kept.ids)),
+        "ordinal": pa.array(kept.position, pa.int32()),
+        "category": _dictionary(checked.categories, [category.text for category in categories]),
+        "category_raw": _dictionary(checked.categories, [category.name for category in categories]),
+        "source_box": boxes,
+        "split": _repeated(TRAIN, len(kept.ids)),
+        "part_of": _repeated("", len(kept.ids)),
+        "expressions": _no_expressions(len(kept.ids)),
+        "width": pa.array(_pick([image.width for image in images.rows], checked.images, np.int32)),
+        "height": pa.array(_pick([image.height for image in images.rows], checked.images, np.int32)),
+    }
+    return Annotations(pa.table(frame | columns), file.path, kept.starts, kept.lengths)
+
+
+def _pick(values: list[int], rows: Ints, kind: type[np.generic]) -> npt.NDArray[Any]:
+    return np.array(values, kind)[rows]
+
+
+def _dictionary(rows: Ints, values: list[str]) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(rows, pa.int32()), pa.array(values, pa.string()))
+
+
+def _repeated(value: str, count: int) -> pa.Array:
+    return _dictionary(np.zeros(count, np.int64), [value])
+
+
+def _no_expressions(count: int) -> pa.Array:
+    empty = pa.array([], EXPRESSIONS.value_type)
+    return pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), empty)

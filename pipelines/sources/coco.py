@@ -1,0 +1,92 @@
+"""COCO 2017: instance masks of 80 categories and captions (Lin et al., ECCV 2014; https://cocodataset.org)."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from pipelines.sources.captions import read_captions
+from pipelines.sources.checks import annotations, check, with_present
+from pipelines.sources.coco_json import image_rows, read_images, read_instances
+from pipelines.sources.json_window import record_key
+from pipelines.sources.spec import FileSpec, Finding, Reading, Source, SourceSpec
+from schemas.records import Image
+
+_WHERE = "https://cocodataset.org/#download (annotations_trainval2017.zip, no registration)"
+_FOLDER = "coco/annotations"
+
+SPEC = SourceSpec(
+    name="coco",
+    title="COCO 2017 instances and captions",
+    homepage="https://cocodataset.org",
+    license="CC-BY-4.0",
+    license_note="Of the annotations. Each picture names its own Flickr terms, some of them non-commercial.",
+    citation="""@inproceedings{lin2014coco,
+  title={Microsoft {COCO}: Common Objects in Context},
+  author={Lin, Tsung-Yi and Maire, Michael and Belongie, Serge and Hays, James and Perona, Pietro and Ramanan, Deva
+          and Doll{\\'a}r, Piotr and Zitnick, C. Lawrence},
+  booktitle={ECCV}, year={2014}
+}""",
+    layouts=(
+        (
+            FileSpec(role="instances", path=f"{_FOLDER}/instances_train2017.json", where=_WHERE),
+            FileSpec(role="captions", path=f"{_FOLDER}/captions_train2017.json", where=_WHERE, required=False),
+            FileSpec(role="val_instances", path=f"{_FOLDER}/instances_val2017.json", where=_WHERE, required=False),
+        ),
+    ),
+    counts={"images": 118_287, "annotations": 860_001, "captions": 591_753},
+    evaluation=("coco_val2017",),
+    split_note="train2017 is read. Of val2017 only the list of images is read, to keep them out of training. Images "
+    "and ids are those of COCO 2014, parted anew; the evaluation sets of RefCOCO, LVIS and PACO lie within train2017.",
+)
+
+
+def read(files: dict[str, str]) -> Reading:
+    """Instances and captions of train2017, and the images of val2017."""
+    file = read_instances(files["instances"])
+    images = image_rows(file.images, file.image_index, SPEC.name, "train2017", exhaustive=True)
+    checked = check(file, images)
+    findings = [*file.findings, *images.findings, *checked.findings]
+    read_counts = dict(file.read)
+    rows = {row.image_id: row for row in with_present(file, images)}
+    texts = []
+    if "captions" in files:
+        captions = read_captions(files["captions"], SPEC.name, "train2017", rows)
+        texts = captions.texts
+        findings += captions.findings
+        read_counts |= {"captions": captions.read, "images": read_counts["images"] + captions.new_images}
+    if "val_instances" in files:
+        evaluation = _evaluation_images(files["val_instances"], rows)
+        findings += evaluation.findings
+        read_counts["images"] += evaluation.read
+    return Reading(
+        images=list(rows.values()),
+        categories=list(file.categories.values()),
+        texts=texts,
+        rejects=[finding.reject(SPEC.name) for finding in findings],
+        read=read_counts,
+        annotations=annotations(file, images, checked, SPEC.name, "coco"),
+    )
+
+
+class _Evaluation(NamedTuple):
+    findings: list[Finding]
+    read: int
+
+
+def _evaluation_images(path: str, rows: dict[str, Image]) -> _Evaluation:
+    """Add the images of val2017 to `rows`. One that train2017 has too counts as a repeat, and is for evaluation."""
+    entries, index, findings = read_images(path)
+    count = len(entries) + len(findings)
+    images = image_rows(entries, index, SPEC.name, "val2017", split="coco_val2017", exhaustive=True)
+    findings += images.findings
+    position = dict(zip((entry.id for entry in entries), index, strict=True))
+    for number, row in zip(images.numbers.tolist(), images.rows, strict=True):
+        known = rows.get(row.image_id)
+        if known:
+            key = record_key("images", position[number], number)
+            findings.append(Finding(key, "duplicate_id", "stands in train2017 and in val2017"))
+        rows[row.image_id] = msgspec.structs.replace(known, split=row.split) if known else row
+    return _Evaluation(findings, count)
+
+
+SOURCE = Source(SPEC, read)

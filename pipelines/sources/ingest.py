@@ -1,0 +1,118 @@
+"""Read a source once and keep it in its normal form, keyed by content."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import fsspec
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines import storage
+from pipelines.sources.cache import DONE, SourceCache
+from pipelines.sources.locate import Located, cache_key
+from pipelines.sources.spec import Annotations, Reading, Source, vocabulary_bytes
+from schemas.columns import IMAGE, REJECT, TEXT
+from schemas.keys import SLOTS, slot
+from schemas.records import ImageText
+
+PART_ROWS = 8192
+"""Annotations that a part holds at most, on average."""
+
+ROW_GROUP = 1024
+"""Rows of images and texts that are read at least when a slot range is asked for."""
+
+
+def ingest(source: Source, located: Located, work: str) -> SourceCache:
+    """The source in its normal form under `work`/sources, read only if files of this content were not read before.
+
+    Files appear whole, `_done.json` last; what a killed run left behind is removed.
+
+    Raises:
+        SourceError: where a file is broken.
+    """
+    key = cache_key(located.name, located.files, work)
+    folder = storage.join(work, "sources", f"{located.name}-{key}")
+    done = storage.join(folder, DONE)
+    if not storage.exists(done):
+        storage.remove_tree(folder)
+        with local_files(located.files) as files:
+            parts = write(source.read(files), folder)
+        storage.write_json(done, {"source": located.name, "key": key, "parts": parts})
+    parts = storage.read_json(done)["parts"]
+    return SourceCache(name=located.name, key=key, folder=folder, parts=parts, notes=located.notes)
+
+
+@contextmanager
+def local_files(files: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The files as local paths; those elsewhere are copied for the time of reading."""
+    with tempfile.TemporaryDirectory() as folder:
+        local = dict(files)
+        for role, path in files.items():
+            if not storage.is_local(path):
+                local[role] = os.path.join(folder, role)
+                fs, name = fsspec.url_to_fs(path)
+                fs.get_file(name, local[role])
+            local[role] = local[role].removeprefix("file://")
+        yield local
+
+
+def write(reading: Reading, folder: str) -> int:
+    """Write a reading's files, all but the last; returns the number of annotation parts."""
+    storage.write_table(storage.join(folder, "images.parquet"), image_table(reading), row_group=ROW_GROUP)
+    storage.write_table(storage.join(folder, "texts.parquet"), text_table(reading.texts), row_group=ROW_GROUP)
+    rejects = pa.Table.from_pylist([msgspec.to_builtins(reject) for reject in reading.rejects], schema=REJECT)
+    storage.write_table(storage.join(folder, "rejects.parquet"), rejects)
+    storage.write_bytes(storage.join(folder, "vocabulary.json"), vocabulary_bytes(reading.categories))
+    storage.write_json(storage.join(folder, "reading.json"), reading.read)
+    return write_annotations(reading.annotations, storage.join(folder, "annotations"))
+
+
+def write_annotations(annotations: Annotations | None, folder: str) -> int:
+    """One file for each of a power of two of slot ranges; returns how many."""
+    if annotations is None:
+        return 0
+    parts = part_count(len(annotations))
+    order = annotation_order(annotations)
+    edges = np.searchsorted(annotations.slots[order], np.arange(parts + 1) * (SLOTS // parts))
+    for part in range(parts):
+        rows = order[edges[part] : edges[part + 1]]
+        storage.write_table(storage.join(folder, storage.part_name(part, parts)), annotations.table(rows))
+    return parts
+
+
+def part_count(rows: int) -> int:
+    """The least power of two of parts that hold `PART_ROWS` or fewer on average; at most one part a slot."""
+    parts = 1
+    while parts < SLOTS and rows > parts * PART_ROWS:
+        parts *= 2
+    return parts
+
+
+def annotation_order(annotations: Annotations) -> npt.NDArray[np.int64]:
+    """Rows by slot, then image, then position in the file."""
+    images = annotations.frame["image_id"].combine_chunks()
+    names = images.dictionary.to_numpy(zero_copy_only=False)
+    rank = np.empty(len(names), np.int64)
+    rank[np.argsort(names.astype(str), kind="stable")] = np.arange(len(names))
+    ordinals = annotations.frame["ordinal"].to_numpy()
+    return np.lexsort((ordinals, rank[images.indices.to_numpy()], annotations.slots))
+
+
+def image_table(reading: Reading) -> pa.Table:
+    """Images by slot, then id."""
+    rows = [{"slot": slot(image.image_id), **msgspec.to_builtins(image)} for image in reading.images]
+    return pa.Table.from_pylist(sorted(rows, key=lambda row: (row["slot"], row["image_id"])), schema=IMAGE)
+
+
+def text_table(texts: list[ImageText]) -> pa.Table:
+    """Texts by slot, then image, then position in the file."""
+    slots = {image: slot(image) for image in {text.image_id for text in texts}}
+    ordered = sorted(texts, key=lambda text: (slots[text.image_id], text.image_id, text.ordinal))
+    columns: dict[str, list[Any]] = {"slot": [slots[text.image_id] for text in ordered]}
+    columns |= {name: [getattr(text, name) for text in ordered] for name in TEXT.names if name != "slot"}
+    return pa.table(columns, schema=TEXT)

@@ -1,0 +1,124 @@
+"""Which of a source's files are under DATA, and which content they have."""
+
+import hashlib
+import posixpath
+from typing import Any
+
+import fsspec
+
+from pipelines import storage
+from pipelines.sources.spec import FileSpec, SourceSpec
+from schemas.errors import RecipeError
+from schemas.keys import digest
+from schemas.records import Record
+
+READER_VERSION = 1
+"""Part of every cache key: raise it when a reader comes to yield something else from the same files."""
+
+_BLOCK = 4 << 20
+
+
+class Located(Record, frozen=True, kw_only=True):
+    """The files to read."""
+
+    name: str
+    """Of the source."""
+    files: dict[str, str]
+    """Path by role; optional files that are not there are left out."""
+    notes: tuple[str, ...] = ()
+    """What was left unread or is not there though it could be, for the user to know."""
+
+
+class Missing(Record, frozen=True, kw_only=True):
+    """A source that cannot be read."""
+
+    name: str
+    looked_for: tuple[tuple[FileSpec, ...], ...]
+    """The files that are not there, by layout, with the paths that were tried."""
+
+    def message(self) -> str:
+        """What is missing and where to get it, on one line a layout."""
+        lines = [", ".join(file.path for file in layout) + f": {layout[0].where}" for layout in self.looked_for]
+        return f"{self.name}: not found: " + "; or ".join(lines)
+
+
+def locate(spec: SourceSpec, data: str, overrides: dict[str, str]) -> Located | Missing:
+    """The first layout of which all required files are there.
+
+    `overrides` gives other paths by role, relative to `data` or absolute. Raises RecipeError for an unknown role.
+    """
+    unknown = sorted(set(overrides) - set(spec.roles()))
+    if unknown:
+        raise RecipeError(
+            f"source {spec.name} has no file {unknown[0]!r}", hint=f"Its files are: {', '.join(sorted(spec.roles()))}."
+        )
+    paths = {role: resolve(data, overrides.get(role, file.path)) for role, file in spec.roles().items()}
+    there = {role for role, path in paths.items() if storage.exists(path)}
+    complete = [layout for layout in spec.layouts if {file.role for file in layout if file.required} <= there]
+    if not complete:
+        return Missing(name=spec.name, looked_for=tuple(_absent(layout, there, paths) for layout in spec.layouts))
+    chosen = {file.role for file in complete[0]}
+    return Located(
+        name=spec.name,
+        files={file.role: paths[file.role] for file in complete[0] if file.role in there},
+        notes=tuple(_notes(spec, there, chosen, paths)),
+    )
+
+
+def resolve(data: str, path: str) -> str:
+    """A path relative to DATA, or as it is where it is absolute or a URL."""
+    return path if "://" in path or path.startswith("/") else storage.join(data, path)
+
+
+def _absent(layout: tuple[FileSpec, ...], there: set[str], paths: dict[str, str]) -> tuple[FileSpec, ...]:
+    return tuple(
+        FileSpec(role=file.role, path=paths[file.role], where=file.where)
+        for file in layout
+        if file.required and file.role not in there
+    )
+
+
+def _notes(spec: SourceSpec, there: set[str], chosen: set[str], paths: dict[str, str]) -> list[str]:
+    unread = [paths[role] for role in spec.roles() if role in there - chosen]
+    lacking = [paths[role] for role in spec.roles() if role in chosen - there]
+    notes = [f"{spec.name}: {path} is there too and was not read" for path in unread]
+    return notes + [f"{spec.name}: {path} is not there and is done without" for path in lacking]
+
+
+def cache_key(name: str, files: dict[str, str], work: str) -> str:
+    """Changes with the content of the files, their roles and the reader; not with their paths.
+
+    Checksums are remembered under `work` by path, size and time of change, so that unchanged files are not read again.
+    """
+    memory_path = storage.join(work, "sources", "checksums.json")
+    memory: dict[str, Any] = storage.read_json(memory_path) if storage.exists(memory_path) else {}
+    sums = {role: _remembered(path, memory) for role, path in sorted(files.items())}
+    if any(memory.get(path) != entry for path, entry in ((files[role], sums[role]) for role in files)):
+        storage.write_json(memory_path, memory | {files[role]: sums[role] for role in files})
+    return digest("source", READER_VERSION, name, *(f"{role}={entry[-1]}" for role, entry in sums.items()))[:16]
+
+
+def _remembered(path: str, memory: dict[str, Any]) -> list[Any]:
+    """[size, time of change, sha256] of a file."""
+    fs, name = fsspec.url_to_fs(path)
+    info = fs.info(name)
+    changed = next((str(info[field]) for field in ("mtime", "LastModified", "updated", "etag") if field in info), "")
+    stamp = [info["size"], changed]
+    known = memory.get(path)
+    if known and changed and known[:2] == stamp:
+        return list(known)
+    return [*stamp, sha256_of(path)]
+
+
+def sha256_of(path: str) -> str:
+    """SHA-256 of a file's content."""
+    state = hashlib.sha256()
+    with fsspec.open(path, "rb") as stream:
+        while block := stream.read(_BLOCK):
+            state.update(block)
+    return state.hexdigest()
+
+
+def file_name(path: str) -> str:
+    """The last part of a path or URL."""
+    return posixpath.basename(path)

@@ -1,0 +1,60 @@
+"""Names of images and categories: the same picture has one id in every data set that rests on COCO."""
+
+import posixpath
+import re
+
+from pipelines.sources.text import clean_line
+
+FOLDERS = ("train2017", "val2017")
+
+_NAME_2014 = re.compile(r"^COCO_(?:train|val|test)2014_(\d{12}\.\w+)$")
+_URL_FOLDER = re.compile(r"/((?:train|val|test|unlabeled)2017)/[^/]+$")
+_COCO_NAME = re.compile(r"^(?:COCO_(?:train|val|test)2014_)?(\d{12})\.(?:jpg|jpeg|png)$", re.IGNORECASE)
+_PARENTHESES = re.compile(r"\([^()]*\)")
+
+
+def image_id(number: int) -> str:
+    """`coco/000000000009`: images of 2014 and 2017 have the same numbers."""
+    return f"coco/{number:012d}"
+
+
+def coco_number(file_name: str) -> int | None:
+    """The number in a COCO file name of 2014 or 2017, with or without a folder; None where it is no such name."""
+    found = _COCO_NAME.match(posixpath.basename(file_name))
+    return int(found[1]) if found else None
+
+
+def is_safe(file_name: str) -> bool:
+    """Whether a file name stays below the folder it is joined to."""
+    if not file_name or "\\" in file_name or "\0" in file_name or ":" in file_name:
+        return False
+    return not file_name.startswith(("/", "~")) and ".." not in file_name.split("/")
+
+
+def image_paths(number: int, file_name: str, coco_url: str, folder: str) -> tuple[str, ...]:
+    """Where the picture may lie below DATA, most likely first.
+
+    The folder of `coco_url` comes first, because a file's own split is no proof of where its pictures lie, then
+    `folder`, then the other one of 2017. Names of 2014 become those of 2017. `file_name` must be safe, or empty
+    (LVIS v1 has none).
+    """
+    base = posixpath.basename(file_name) or f"{number:012d}.jpg"
+    renamed = _NAME_2014.match(base)
+    name = renamed[1] if renamed else base
+    url = _URL_FOLDER.search(coco_url)
+    folders = dict.fromkeys([*([url[1]] if url else []), folder, *FOLDERS])
+    return tuple(f"coco/{each}/{name}" for each in folders)
+
+
+def category_text(name: str) -> str:
+    """A category's name as one would write it: `car_(automobile)` is `car`, `stop_sign` is `stop sign`."""
+    text = clean_line(_PARENTHESES.sub(" ", name).replace("_", " "))
+    return text or clean_line(name.replace("_", " ").replace("(", " ").replace(")", " ")) or clean_line(name)
+
+
+def synonym_texts(name: str, synonyms: list[str]) -> tuple[str, ...]:
+    """Other names of a category, each once, without the category's own text."""
+    texts = dict.fromkeys(category_text(each) for each in synonyms)
+    texts.pop(category_text(name), None)
+    texts.pop("", None)
+    return tuple(texts)
