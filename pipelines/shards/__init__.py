@@ -1,0 +1,1 @@
+"""Finished rows become files: how many shards, which row goes where, what stands in the manifest."""

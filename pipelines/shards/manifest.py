@@ -1,0 +1,152 @@
+"""manifest.json: what a build made, from what, and why the rest is missing.
+
+No clock time and no absolute path stand in it, so that the same inputs, recipe, replies and seed give the same bytes.
+"""
+
+import hashlib
+from typing import Any
+
+import fsspec
+import msgspec
+
+from pipelines import storage
+from pipelines.shards.writing import FileEntry
+from schemas.columns import SCHEMA_VERSION
+from schemas.errors import BuildError
+from schemas.ledger import LedgerLine
+from schemas.records import Record
+
+NAME = "manifest.json"
+
+PAPER_COUNTS: dict[str, int | None] = {
+    "image_text": None,
+    "mask_text": None,
+    "description": 70_000,
+    "conversation": 127_000,
+    "short_form": 99_000,
+    "part_category": 99_000,
+    "part_attribute": 207_000,
+    "positive_negative": 128_000,
+    "region_caption": None,
+    "commonsense": None,
+}
+"""Samples of each kind in Osprey-724K (table 1 of the paper, rounded there to thousands; a sample is a region or a
+question-answer pair, not a row). Kinds that are not part of it have no number."""
+
+
+class KindEntry(Record, frozen=True, kw_only=True):
+    """The finished rows of one kind."""
+
+    rows: int
+    regions: int
+    turns: int
+    """Question-answer pairs."""
+    paper: int | None
+    """The paper's count of the kind, where it has one."""
+    generators: dict[str, int] = {}
+    """Rows by who wrote the answers; `template` apart from every model."""
+    files: tuple[FileEntry, ...] = ()
+
+
+class GenerationTotals(Record, frozen=True, kw_only=True):
+    """What was asked of the model for the rows and rejects of this build."""
+
+    requests: int = 0
+    calls: int = 0
+    cached: int = 0
+    failed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
+
+
+class Manifest(Record, frozen=True, kw_only=True):
+    """The whole file."""
+
+    schema_version: int = SCHEMA_VERSION
+    recipe: dict[str, Any]
+    recipe_sha256: str
+    seed: int
+    versions: dict[str, str]
+    """Versions of what the bytes depend on, such as this package and pyarrow."""
+    kinds: dict[str, KindEntry]
+    ledger: tuple[LedgerLine, ...] = ()
+    generation: GenerationTotals = GenerationTotals()
+
+
+def write_manifest(out: str, manifest: Manifest) -> None:
+    """Write OUT/manifest.json; kinds in alphabetical order, ledger lines in the order given."""
+    for file in (file for kind in manifest.kinds.values() for file in kind.files):
+        assert file.path.startswith("data/"), f"{file.path} is not relative to OUT"
+    content = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=2)
+    storage.write_bytes(storage.join(out, NAME), content + b"\n")
+
+
+def read_manifest(out: str) -> Manifest:
+    """The manifest of a finished build.
+
+    Raises:
+        BuildError: there is none (the build did not finish), it is damaged, or another version wrote it.
+    """
+    path = storage.join(out, NAME)
+    if not storage.exists(path):
+        raise BuildError(f"{path} is missing: no build has finished there", hint="Run `osprey-data build` to the end.")
+    content = storage.read_bytes(path)
+    try:
+        version = msgspec.json.decode(content, type=_Version).schema_version
+        if version != SCHEMA_VERSION:
+            raise BuildError(
+                f"{path} has schema version {version}, this program reads {SCHEMA_VERSION}",
+                hint="Build again, or use the version of osprey-data that wrote it.",
+            )
+        return msgspec.json.decode(content, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BuildError(f"{path} cannot be read: {error}", hint="Run `osprey-data assemble` again.") from error
+
+
+class _Version(Record, frozen=True, kw_only=True):
+    schema_version: int
+
+
+def kind_entry(
+    kind: str, files: tuple[FileEntry, ...], *, regions: int, turns: int, generators: dict[str, int]
+) -> KindEntry:
+    """The entry of one kind from its shards; rows are theirs, the paper's count is looked up."""
+    ordered = tuple(sorted(files, key=lambda file: file.path))
+    rows = sum(file.rows for file in ordered)
+    paper = PAPER_COUNTS.get(kind)
+    return KindEntry(rows=rows, regions=regions, turns=turns, paper=paper, generators=generators, files=ordered)
+
+
+def damaged_files(out: str, manifest: Manifest) -> dict[str, str]:
+    """Shards that are not what the manifest says, by path, with what is wrong (`missing` or what changed)."""
+    files = [file for kind in manifest.kinds.values() for file in kind.files]
+    found = {file.path: _damage(storage.join(out, file.path), file) for file in files}
+    return {path: damage for path, damage in found.items() if damage}
+
+
+def verify_files(out: str, manifest: Manifest) -> None:
+    """Compare every shard with its sha256.
+
+    Raises:
+        BuildError: naming each shard that is missing or has changed.
+    """
+    damaged = damaged_files(out, manifest)
+    if damaged:
+        listed = "; ".join(f"{path}: {damage}" for path, damage in sorted(damaged.items()))
+        raise BuildError(
+            f"{len(damaged)} of the shards under {out} are not those of the manifest: {listed}",
+            hint="Run `osprey-data assemble` to write them again.",
+        )
+
+
+def _damage(path: str, entry: FileEntry) -> str:
+    fs, name = fsspec.url_to_fs(path)
+    if not fs.exists(name):
+        return "missing"
+    size = fs.size(name)
+    if size != entry.bytes:
+        return f"changed: {size} bytes instead of {entry.bytes}"
+    with fs.open(name, "rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return "" if digest == entry.sha256 else f"changed: sha256 {digest[:12]}... instead of {entry.sha256[:12]}..."

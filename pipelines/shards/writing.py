@@ -1,0 +1,113 @@
+"""Shards: which row goes into which file, and how the file is written.
+
+The same rows give the same bytes on every machine with the same pyarrow: no clock time, fixed row groups, one chunk
+per column.
+"""
+
+import hashlib
+import io
+import json
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines import storage
+from schemas.columns import SHARD
+from schemas.keys import SLOTS
+from schemas.records import Record
+
+GROUP_ROWS = 2048
+"""Rows of a row group when pictures stay in DATA."""
+EMBEDDED_GROUP_ROWS = 256
+"""Rows of a row group when the rows carry their pictures: what a reader must fetch to see one row."""
+
+
+class FileEntry(Record, frozen=True, kw_only=True):
+    """One shard as the manifest lists it."""
+
+    path: str
+    """Relative to OUT, with forward slashes."""
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def shard_count(rows: int, rows_per_shard: int) -> int:
+    """How many shards hold `rows`: none for no rows, at most one a slot."""
+    assert rows_per_shard > 0, "a shard holds at least one row"
+    return min(-(-rows // rows_per_shard), SLOTS)
+
+
+def shard_of(slot: int, count: int) -> int:
+    """The shard, 0 to `count` - 1, of an image's slot: a shard covers a contiguous range of slots."""
+    assert 1 <= count <= SLOTS, f"{count} shards, but there are {SLOTS} slots"
+    return slot * count // SLOTS
+
+
+def shard_name(split: str, index: int, count: int) -> str:
+    """`train-00000-of-00008.parquet`."""
+    return f"{split}-{index:05d}-of-{count:05d}.parquet"
+
+
+def shard_path(kind: str, split: str, index: int, count: int) -> str:
+    """Where a shard lies below OUT: `data/mask_text/train-00000-of-00008.parquet`."""
+    return storage.join("data", kind, shard_name(split, index, count))
+
+
+def write_shard(path: str, rows: pa.Table, *, out: str = "") -> FileEntry:
+    """Write rows (columns of `SHARD`) under `out`/`path`; the entry carries `path` as given.
+
+    Rows that carry pictures get small row groups and the features that make `datasets` decode `image`.
+    """
+    table, embedded = _as_shard(rows)
+    with storage.writing(storage.join(out, path)) as stream:
+        sink = _Hashing(stream)
+        pq.write_table(table, sink, row_group_size=EMBEDDED_GROUP_ROWS if embedded else GROUP_ROWS, compression="zstd")
+        return FileEntry(path=path, rows=table.num_rows, bytes=sink.size, sha256=sink.sha256.hexdigest())
+
+
+def _as_shard(rows: pa.Table) -> tuple[pa.Table, bool]:
+    """The rows in the shard's columns and in one chunk each, because chunk borders would move page borders."""
+    image = rows.column("image").combine_chunks()
+    embedded = bool(rows.num_rows) and image.field("bytes").null_count < rows.num_rows
+    schema = SHARD.with_metadata({**SHARD.metadata, **_image_features()}) if embedded else SHARD
+    return rows.select(SHARD.names).cast(SHARD).replace_schema_metadata(schema.metadata).combine_chunks(), embedded
+
+
+def _image_features() -> dict[bytes, bytes]:
+    """The schema in the words of `datasets`, with `image` as a picture instead of bytes and path."""
+    features = {field.name: _feature(field.type) for field in SHARD} | {"image": {"_type": "Image"}}
+    return {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+
+
+def _feature(kind: pa.DataType) -> Any:
+    if pa.types.is_struct(kind):
+        return {field.name: _feature(field.type) for field in kind}
+    if pa.types.is_fixed_size_list(kind):
+        return {"feature": _feature(kind.value_type), "length": kind.list_size, "_type": "List"}
+    if pa.types.is_list(kind):
+        return {"feature": _feature(kind.value_type), "_type": "List"}
+    return {"dtype": "float32" if kind == pa.float32() else str(kind), "_type": "Value"}
+
+
+class _Hashing(io.RawIOBase):
+    """Passes on what is written, and knows its size and sha256."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.sha256 = hashlib.sha256()
+        self.size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.size
+
+    def write(self, content: Any) -> int:
+        view = memoryview(content)
+        self.sha256.update(view)
+        self.size += view.nbytes
+        self._stream.write(view)
+        return view.nbytes
