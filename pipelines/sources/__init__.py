@@ -3,7 +3,7 @@
 To add one, write a module with a `SourceSpec` and a reader, name it here, and give it a folder under tests/fixtures.
 """
 
-from pipelines.sources import coco, refcoco
+from pipelines.sources import coco, llava, lvis, refcoco
 from pipelines.sources.spec import Source
 
 SOURCES: dict[str, Source] = {
@@ -11,4 +11,6 @@ SOURCES: dict[str, Source] = {
     "refcoco": refcoco.REFCOCO,
     "refcoco+": refcoco.REFCOCO_PLUS,
     "refcocog": refcoco.REFCOCOG,
+    "llava": llava.SOURCE,
+    "lvis": lvis.SOURCE,
 }

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from pipelines.sources.coco_json import Id, ImageEntry, broken, image_rows
+from pipelines.sources.coco_json import Id, ImageEntry, image_rows
 from pipelines.sources.json_stream import read_lists
-from pipelines.sources.json_window import record_key
+from pipelines.sources.json_window import broken_findings, record_key
 from pipelines.sources.names import image_id
 from pipelines.sources.spec import Finding
 from pipelines.sources.text import clean_line
@@ -50,10 +50,10 @@ def read_captions(path: str, source: str, folder: str, rows: dict[str, Image]) -
         if window.array == "images":
             images += window.records
             index += window.indices
-            malformed += broken(window, "images")
+            malformed += broken_findings(window, "images")
         else:
             entries += zip(window.indices, window.records, strict=True)
-            findings += broken(window, "captions")
+            findings += broken_findings(window, "captions")
             read = window.stop
     new = [position for position, entry in enumerate(images) if image_id(entry.id) not in rows]
     added = image_rows([images[i] for i in new], [index[i] for i in new], source, folder, exhaustive=False)

@@ -1,15 +1,10 @@
 """COCO 2017: instance masks of 80 categories and captions (Lin et al., ECCV 2014; https://cocodataset.org)."""
 
-from typing import NamedTuple
-
-import msgspec
-
 from pipelines.sources.captions import read_captions
 from pipelines.sources.checks import annotations, check, with_present
-from pipelines.sources.coco_json import image_rows, read_images, read_instances
-from pipelines.sources.json_window import record_key
-from pipelines.sources.spec import FileSpec, Finding, Reading, Source, SourceSpec
-from schemas.records import Image
+from pipelines.sources.coco_json import image_rows, read_instances
+from pipelines.sources.evaluation import add_evaluation_images
+from pipelines.sources.spec import FileSpec, Reading, Source, SourceSpec
 
 _WHERE = "https://cocodataset.org/#download (annotations_trainval2017.zip, no registration)"
 _FOLDER = "coco/annotations"
@@ -55,9 +50,11 @@ def read(files: dict[str, str]) -> Reading:
         findings += captions.findings
         read_counts |= {"captions": captions.read, "images": read_counts["images"] + captions.new_images}
     if "val_instances" in files:
-        evaluation = _evaluation_images(files["val_instances"], rows)
-        findings += evaluation.findings
-        read_counts["images"] += evaluation.read
+        count, faults = add_evaluation_images(
+            rows, files["val_instances"], SPEC.name, "val2017", SPEC.evaluation[0], exhaustive=True
+        )
+        findings += faults
+        read_counts["images"] += count
     return Reading(
         images=list(rows.values()),
         categories=list(file.categories.values()),
@@ -66,27 +63,6 @@ def read(files: dict[str, str]) -> Reading:
         read=read_counts,
         annotations=annotations(file, images, checked, SPEC.name, "coco"),
     )
-
-
-class _Evaluation(NamedTuple):
-    findings: list[Finding]
-    read: int
-
-
-def _evaluation_images(path: str, rows: dict[str, Image]) -> _Evaluation:
-    """Add the images of val2017 to `rows`. One that train2017 has too counts as a repeat, and is for evaluation."""
-    entries, index, findings = read_images(path)
-    count = len(entries) + len(findings)
-    images = image_rows(entries, index, SPEC.name, "val2017", split="coco_val2017", exhaustive=True)
-    findings += images.findings
-    position = dict(zip((entry.id for entry in entries), index, strict=True))
-    for number, row in zip(images.numbers.tolist(), images.rows, strict=True):
-        known = rows.get(row.image_id)
-        if known:
-            key = record_key("images", position[number], number)
-            findings.append(Finding(key, "duplicate_id", "stands in train2017 and in val2017"))
-        rows[row.image_id] = msgspec.structs.replace(known, split=row.split) if known else row
-    return _Evaluation(findings, count)
 
 
 SOURCE = Source(SPEC, read)

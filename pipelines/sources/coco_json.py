@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.sources.json_stream import read_lists
-from pipelines.sources.json_window import Window, positions, record_key
+from pipelines.sources.json_window import Window, broken_findings, positions, record_key
 from pipelines.sources.names import category_text, image_id, image_paths, is_safe, synonym_texts
 from pipelines.sources.spec import Finding, Ints
 from schemas.errors import SourceError
@@ -98,11 +98,6 @@ class Images(NamedTuple):
     findings: list[Finding]
 
 
-def broken(window: Window, unit: str) -> list[Finding]:
-    """A window's broken records."""
-    return [Finding(each.key(unit), "malformed_record", each.detail) for each in window.broken]
-
-
 def read_instances(
     path: str,
     image_entry: type[ImageEntry] = ImageEntry,
@@ -127,7 +122,7 @@ def read_instances(
             categories |= _categories(path, window)
             continue
         read[units[window.array]] = window.stop
-        findings += broken(window, units[window.array])
+        findings += broken_findings(window, units[window.array])
         if window.array == "images":
             images += window.records
             image_index += window.indices
@@ -148,7 +143,7 @@ def read_images(path: str, image_entry: type[ImageEntry] = ImageEntry) -> tuple[
     for window in read_lists(path, {"images": decoder}, only=True):
         images += window.records
         index += window.indices
-        findings += broken(window, "images")
+        findings += broken_findings(window, "images")
     return images, index, findings
 
 

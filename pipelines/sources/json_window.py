@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import msgspec
 import pyarrow as pa
 
+from pipelines.sources.spec import Finding
+
 _FIRST_KEY = re.compile(rb'\[\s*(\{\s*"[^"\\]*")')
 _RECORD_ENDS = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*$")
 _STRING_OR_CONSTANT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:NaN|Infinity)', re.DOTALL)
@@ -72,6 +74,11 @@ class Split(NamedTuple):
 def record_key(unit: str, index: int, record_id: object = "") -> str:
     """`annotations[17] id 42`: what is counted, its position in its list, and its id where it has one."""
     return f"{unit}[{index}] id {record_id}" if record_id != "" else f"{unit}[{index}]"
+
+
+def broken_findings(window: Window, unit: str) -> list[Finding]:
+    """A window's broken records."""
+    return [Finding(each.key(unit), "malformed_record", each.detail) for each in window.broken]
 
 
 def positions(window: Window, fields: Sequence[msgspec.Raw]) -> list[tuple[int, int]]:

@@ -10,7 +10,6 @@ FOLDERS = ("train2017", "val2017")
 _NAME_2014 = re.compile(r"^COCO_(?:train|val|test)2014_(\d{12}\.\w+)$")
 _URL_FOLDER = re.compile(r"/((?:train|val|test|unlabeled)2017)/[^/]+$")
 _COCO_NAME = re.compile(r"^(?:COCO_(?:train|val|test)2014_)?(\d{12})\.(?:jpg|jpeg|png)$", re.IGNORECASE)
-_PARENTHESES = re.compile(r"\([^()]*\)")
 
 
 def image_id(number: int) -> str:
@@ -47,9 +46,16 @@ def image_paths(number: int, file_name: str, coco_url: str, folder: str) -> tupl
 
 
 def category_text(name: str) -> str:
-    """A category's name as one would write it: `car_(automobile)` is `car`, `stop_sign` is `stop sign`."""
-    text = clean_line(_PARENTHESES.sub(" ", name).replace("_", " "))
-    return text or clean_line(name.replace("_", " ").replace("(", " ").replace(")", " ")) or clean_line(name)
+    """A category's name as one would write it: `car_(automobile)` is `car`, `stop_sign` is `stop sign`.
+
+    What follows a parenthesis goes too: LVIS has `monitor_(computer_equipment) computer_monitor`.
+    """
+    before, _, inside = name.partition("(")
+    return _spaced(before) or _spaced(inside.replace(")", " ")) or clean_line(name)
+
+
+def _spaced(name: str) -> str:
+    return clean_line(name.replace("_", " "))
 
 
 def synonym_texts(name: str, synonyms: list[str]) -> tuple[str, ...]:

@@ -4,7 +4,9 @@ from pipelines.sources import mdetr, refer
 from pipelines.sources.spec import FileSpec, Reading, Source, SourceSpec
 
 _REFER = "https://github.com/lichengunc/refer (no registration)"
-_MDETR = "https://huggingface.co/datasets/sunshine-lwt/Osprey-724K (no registration)"
+_OSPREY_TRAIN = "https://huggingface.co/datasets/sunshine-lwt/Osprey-TrainingData (no registration)"
+_OSPREY_VAL = "https://huggingface.co/datasets/sunshine-lwt/Osprey-ValData (no registration)"
+_MDETR = "https://github.com/ashkamath/mdetr (its conversion of REFER's files; masks to be joined from COCO)"
 
 _YU = """@inproceedings{yu2016refcoco,
   title={Modeling Context in Referring Expressions},
@@ -19,19 +21,24 @@ _MAO = """@inproceedings{mao2016refcocog,
 }"""
 
 
-def _layouts(name: str, split_by: str, *, google: bool, evaluation: bool = False) -> tuple[tuple[FileSpec, ...], ...]:
+def _layouts(
+    name: str, split_by: str, *, google: bool, osprey: tuple[FileSpec, ...]
+) -> tuple[tuple[FileSpec, ...], ...]:
     """REFER's layout wins over Osprey's where both are there, because it has all splits."""
     folder = f"refer/{name}"
     instances = FileSpec(role="instances", path=f"{folder}/instances.json", where=_REFER)
     refs = FileSpec(role="refs", path=f"{folder}/refs({split_by}).p", where=_REFER)
     other = FileSpec(role="refs_google", path=f"{folder}/refs(google).p", where=_REFER)
-    train = FileSpec(role="mdetr", path=f"refcocos/finetune_{name}_train_with_mask.json", where=_MDETR)
-    val = FileSpec(role="mdetr_val", path=f"refcocos/finetune_{name}_val_with_mask.json", where=_MDETR, required=False)
-    return (
-        (refs, instances),
-        *([(other, instances)] if google else []),
-        (train, val) if evaluation else (train,),
-    )
+    return ((refs, instances), *([(other, instances)] if google else []), osprey)
+
+
+def _osprey(name: str, where: str) -> FileSpec:
+    return FileSpec(role="mdetr", path=f"refcocos/finetune_{name}_train_with_mask.json", where=where)
+
+
+_VAL = FileSpec(
+    role="mdetr_val", path="refcocos/finetune_refcocog_val_with_mask.json", where=_OSPREY_VAL, required=False
+)
 
 
 def _source(spec: SourceSpec) -> Source:
@@ -57,7 +64,7 @@ REFCOCO = _source(
         title="RefCOCO",
         **_TERMS,
         citation=_YU,
-        layouts=_layouts("refcoco", "unc", google=True),
+        layouts=_layouts("refcoco", "unc", google=True, osprey=(_osprey("refcoco", _OSPREY_TRAIN),)),
         counts={"images": 19_994, "references": 50_000, "expressions": 142_210},
         evaluation=("refcoco_val", "refcoco_testA", "refcoco_testB", "refcoco_test"),
         split_note="UNC's splits are by image: train, val, testA (people), testB (other objects); all within COCO "
@@ -71,7 +78,7 @@ REFCOCO_PLUS = _source(
         title="RefCOCO+",
         **_TERMS,
         citation=_YU,
-        layouts=_layouts("refcoco+", "unc", google=False),
+        layouts=_layouts("refcoco+", "unc", google=False, osprey=(_osprey("refcoco+", _OSPREY_TRAIN),)),
         counts={"images": 19_992, "references": 49_856, "expressions": 141_564},
         evaluation=("refcoco+_val", "refcoco+_testA", "refcoco+_testB"),
         split_note="By image, as RefCOCO, but not the same: an image may be for training here, for evaluation there.",
@@ -84,7 +91,7 @@ REFCOCOG = _source(
         title="RefCOCOg",
         **_TERMS,
         citation=_MAO,
-        layouts=_layouts("refcocog", "umd", google=True, evaluation=True),
+        layouts=_layouts("refcocog", "umd", google=True, osprey=(_osprey("refcocog", _MDETR), _VAL)),
         counts={"images": 25_799, "references": 49_822, "expressions": 95_010},
         evaluation=("refcocog_val", "refcocog_test"),
         split_note="UMD's splits are by image: train, val, test. Its evaluation images may be for training in RefCOCO.",
