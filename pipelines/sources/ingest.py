@@ -44,7 +44,14 @@ def ingest(source: Source, located: Located, work: str) -> SourceCache:
             parts = write(source.read(files), folder)
         storage.write_json(done, {"source": located.name, "key": key, "parts": parts})
     parts = storage.read_json(done)["parts"]
-    return SourceCache(name=located.name, key=key, folder=folder, parts=parts, notes=located.notes)
+    cache = SourceCache(name=located.name, key=key, folder=folder, parts=parts, notes=located.notes)
+    return (
+        cache if any(cache.read().values()) else msgspec.structs.replace(cache, notes=(*cache.notes, _empty(located)))
+    )
+
+
+def _empty(located: Located) -> str:
+    return f"{located.name}: no records in {', '.join(located.files.values())}: nothing can be built from it"
 
 
 @contextmanager

@@ -24,8 +24,8 @@ SPEC = SourceSpec(
     title="LLaVA-Instruct-150K",
     homepage="https://llava-vl.github.io",
     license="CC-BY-NC-4.0",
-    license_note="First published as CC BY-NC 4.0, the data card now says CC BY 4.0; the stricter one is kept. OpenAI's "
-    "terms of use apply, since GPT-4 wrote the text.",
+    license_note="First published as CC BY-NC 4.0, the data card now says CC BY 4.0; the stricter one is kept. "
+    "OpenAI's terms of use apply, since GPT-4 wrote the text.",
     citation="""@inproceedings{liu2023llava,
   title={Visual Instruction Tuning},
   author={Liu, Haotian and Li, Chunyuan and Wu, Qingyang and Lee, Yong Jae},
