@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 
 from pipelines import storage
-from pipelines.phases.progress import Progress, watching
+from pipelines.phases.progress import Progress, files, watching
 from pipelines.phases.records import write_rejects
 from pipelines.phases.running import Running, run, spread
 from pipelines.regions import clean
@@ -42,14 +42,13 @@ class CleanRegions(beam.PTransform):
 
 def clean_all(caches: Sequence[SourceCache], running: Running, progress: Progress) -> None:
     """Masks for every part of every source that has none yet."""
-    for cache in caches:
-        folder = _folder(cache.folder)
-        done = set(storage.list_files(folder, ".json"))
-        parts = [Part(cache.name, cache.folder, index, cache.parts) for index in range(cache.parts)]
-        todo = [part for part in parts if f"{part.name}.json" not in done]
-        if todo:
-            with watching(f"masks of {cache.name}", folder, ".json", cache.parts, progress):
-                run(partial(_pipeline, todo), running)
+    folders = [_folder(cache.folder) for cache in caches]
+    parts = [Part(cache.name, cache.folder, number, cache.parts) for cache in caches for number in range(cache.parts)]
+    done = {storage.join(folder, name) for folder in folders for name in storage.list_files(folder, ".json")}
+    todo = [part for part in parts if storage.join(_folder(part.cache), f"{part.name}.json") not in done]
+    if todo:
+        with watching("making masks", files(*folders), len(parts), progress):
+            run(partial(_pipeline, todo), running.at_most(len(todo)))
 
 
 def _pipeline(parts: list[Part], pipeline: beam.Pipeline) -> beam.PCollection[list[LedgerLine]]:

@@ -22,7 +22,7 @@ from pipelines.builders.context import TEMPLATE, Context
 from pipelines.phases import masks, sources
 from pipelines.phases.layout import Layout
 from pipelines.phases.limit import first_images
-from pipelines.phases.progress import Progress, silent, watching
+from pipelines.phases.progress import Progress, files, silent, watching
 from pipelines.phases.records import write_rejects, write_requests, write_samples
 from pipelines.phases.running import ONE_WORKER, Running, run, spread
 from pipelines.regions.join import Policy, SourceRows, join
@@ -185,8 +185,11 @@ def _build_parts(planner: Planner, running: Running, progress: Progress) -> None
     done = set(storage.list_files(folder, ".json"))
     todo = [i for i in range(planner.parts) if f"{storage.part_name(i, planner.parts)}.json" not in done]
     if todo:
-        with watching("building samples", folder, ".json", planner.parts, progress):
-            run(lambda pipeline: spread(pipeline, todo) | "BuildKinds" >> BuildKinds(planner), running)
+        with watching("building samples", files(folder), planner.parts, progress):
+            run(
+                lambda pipeline: spread(pipeline, todo) | "BuildKinds" >> BuildKinds(planner),
+                running.at_most(len(todo)),
+            )
 
 
 def plan_part(planner: Planner, index: int) -> Summary:

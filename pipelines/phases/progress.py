@@ -16,13 +16,13 @@ def silent(_what: str, _done: int, _total: int) -> None:
 
 @contextmanager
 def watching(
-    what: str, folder: str, suffix: str, total: int, progress: Progress, every_s: float = 0.5
+    what: str, done: Callable[[], int], total: int, progress: Progress, every_s: float = 0.5
 ) -> Iterator[None]:
-    """Report how many files of that suffix a folder holds, while workers anywhere write them."""
+    """Report how much is done, by what workers anywhere have written, until the block ends."""
     stop = threading.Event()
 
     def report() -> None:
-        progress(what, min(len(storage.list_files(folder, suffix)), total), total)
+        progress(what, min(done(), total), total)
 
     def watch() -> None:
         while not stop.wait(every_s):
@@ -37,3 +37,8 @@ def watching(
     finally:
         stop.set()
         watcher.join()
+
+
+def files(*folders: str) -> Callable[[], int]:
+    """Counts the JSON files, which are written last, in some folders."""
+    return lambda: sum(len(storage.list_files(folder, ".json")) for folder in folders)

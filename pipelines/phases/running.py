@@ -15,13 +15,17 @@ class Running(NamedTuple):
     beam_flags: tuple[str, ...] = ()
     """Passed to Beam as they are; with `--runner=...` Beam's own runners take over."""
 
+    def at_most(self, items: int) -> "Running":
+        """With no more workers than there are items: starting a process takes seconds."""
+        return self._replace(workers=max(1, min(self.workers, items)))
+
 
 ONE_WORKER = Running()
 
 
 def run(build: Callable[[beam.Pipeline], object], running: Running) -> None:
     """Build a pipeline and run it to its end."""
-    options = PipelineOptions(list(running.beam_flags), save_main_session=False)
+    options = PipelineOptions(["--default_sdk_harness_log_level=WARNING", *running.beam_flags], save_main_session=False)
     if any(flag.startswith("--runner") for flag in running.beam_flags):
         with beam.Pipeline(options=options) as pipeline:
             build(pipeline)

@@ -1,0 +1,196 @@
+"""The assemble phase: samples, requests and replies -> parsed and checked rows -> shards and rejects.
+
+The element is one shard. Shards cover ranges of slots, like the plan's files, so each worker reads only what it writes.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines import storage
+from pipelines.builders import MODEL_KINDS
+from pipelines.builders.referred import finish, reject_of
+from pipelines.builders.replies import BadReply
+from pipelines.generation.store import ReplyStore
+from pipelines.phases.layout import Layout
+from pipelines.phases.plan import SPLITS, Plan
+from pipelines.phases.progress import Progress, files, silent, watching
+from pipelines.phases.records import read_requests, write_rejects
+from pipelines.phases.running import ONE_WORKER, Running, run, spread
+from pipelines.qa.expectations import Failure, ShardValidator
+from pipelines.shards.writing import FileEntry, shard_count, shard_path, write_shard
+from schemas import ledger
+from schemas.columns import SHARD, shard_row
+from schemas.keys import SLOTS
+from schemas.ledger import LedgerLine
+from schemas.records import Record, Reject, Reply, Request
+
+STAGE = "assemble"
+
+
+class Shard(NamedTuple):
+    """One shard to be written."""
+
+    kind: str
+    split: str
+    number: int
+    shards: int
+
+    @property
+    def slots(self) -> tuple[int, int]:
+        """The half-open range of slots whose rows it holds (`pipelines.shards.writing.shard_of`)."""
+        return -(-self.number * SLOTS // self.shards), -(-(self.number + 1) * SLOTS // self.shards)
+
+    @property
+    def path(self) -> str:
+        return shard_path(self.kind, self.split, self.number, self.shards)
+
+    @property
+    def name(self) -> str:
+        return self.path.removeprefix("data/").replace("/", "-").removesuffix(".parquet")
+
+
+class Written(Record, frozen=True, kw_only=True):
+    """What became of one shard."""
+
+    kind: str
+    split: str
+    file: FileEntry
+    regions: int
+    turns: int
+    generators: dict[str, int]
+    ledger: list[LedgerLine]
+    failures: list[Failure]
+    evidence: list[dict[str, Any]]
+
+
+class WriteShards(beam.PTransform):
+    """Shard -> `Written`; the shard, its rejects and its report are files."""
+
+    def __init__(self, plan: Plan, layout: Layout, store: ReplyStore) -> None:
+        super().__init__()
+        self._assembler = Assembler(plan, layout, store)
+
+    def expand(self, shards: beam.PCollection[Shard]) -> beam.PCollection[Written]:
+        return shards | "ParseCheckWrite" >> beam.ParDo(self._assembler)
+
+
+class Assembler(beam.DoFn):
+    """Reads the planned rows of one shard, gives requests their replies, writes what passes and checks it."""
+
+    def __init__(self, plan: Plan, layout: Layout, store: ReplyStore) -> None:
+        super().__init__()
+        self._plan, self._layout, self._store = plan, layout, store
+
+    def setup(self) -> None:
+        self._validator = ShardValidator(sources=self._plan.sources)
+
+    def process(self, shard: Shard) -> Iterable[Written]:
+        yield self.assemble(shard)
+
+    def assemble(self, shard: Shard) -> Written:
+        """Everything about one shard; its report is written last."""
+        samples = self._samples(shard)
+        answered, rejects, asked = self._answered(shard)
+        rows = pa.concat_tables([samples, pa.Table.from_pylist(answered, schema=SHARD)]).sort_by("sample_id")
+        rows = _with_pictures(rows, self._plan.data) if self._plan.recipe.images.embed else rows
+        entry = write_shard(shard.path, rows, out=self._layout.out)
+        verdict = self._validator.validate(rows, shard.kind, file=shard.path, split=shard.split)
+        write_rejects(storage.join(self._layout.assembled, f"{shard.name}.parquet"), rejects)
+        written = Written(
+            kind=shard.kind, split=shard.split, file=entry, regions=_total(rows, "regions"),
+            turns=_total(rows, "messages") // 2,
+            generators=dict(sorted(Counter(row["name"] for row in rows["generator"].to_pylist()).items())),
+            ledger=ledger.lines(STAGE, {(shard.kind, "rows"): samples.num_rows + asked}, rejects),
+            failures=verdict.failures, evidence=verdict.evidence,
+        )  # fmt: skip
+        report = storage.join(self._layout.assembled, f"{shard.name}.json")
+        storage.write_json(report, msgspec.to_builtins(written))
+        return written
+
+    def _samples(self, shard: Shard) -> pa.Table:
+        tables = [storage.read_table(path, shard.slots, SHARD.names) for path in self._files("samples", shard)]
+        rows = pa.concat_tables([SHARD.empty_table(), *(table.cast(SHARD) for table in tables)])
+        return rows.filter(pc.equal(rows["split"], shard.split))
+
+    def _answered(self, shard: Shard) -> tuple[list[dict[str, Any]], list[Reject], int]:
+        """Rows from replies, the rejects, and how many requests there were."""
+        found = read_requests(self._files("requests", shard), shard.slots)
+        requests = [request for request in found if request.sample.split == shard.split]
+        replies = self._store.get_many(request.key for request in requests) if requests else {}
+        rows, rejects = parse_all(requests, replies)
+        return rows, rejects, len(requests)
+
+    def _files(self, what: str, shard: Shard) -> list[str]:
+        folder = storage.join(self._layout.work, self._plan.folder, what, shard.kind)
+        wanted = {storage.part_name(i, self._plan.parts) for i in storage.parts_for(self._plan.parts, shard.slots)}
+        return [storage.join(folder, name) for name in storage.list_files(folder, ".parquet") if name in wanted]
+
+
+def parse_all(requests: Sequence[Request], replies: dict[str, Reply]) -> tuple[list[dict[str, Any]], list[Reject]]:
+    """Requests and their replies to shard rows and rejects. A reject of a bad reply keeps the reply for reading."""
+    rows: list[dict[str, Any]] = []
+    rejects: list[Reject] = []
+    for request in requests:
+        reply = replies.get(request.key)
+        if reply is None:
+            rejects.append(reject_of(request.sample, "not_generated", f"request {request.key}"))
+            continue
+        try:
+            rows.append(shard_row(finish(MODEL_KINDS[request.sample.kind], request, reply)))
+        except BadReply as bad:
+            rejects.append(reject_of(request.sample, bad.reason, f"{bad.detail}\n\n{reply.text}".rstrip()))
+    return rows, rejects
+
+
+def shards_of(plan: Plan) -> list[Shard]:
+    """All shards of a plan, by kind and split."""
+    return [
+        Shard(kind, split, number, count)
+        for kind in plan.recipe.kinds
+        for split in SPLITS
+        for count in [shard_count(plan.rows[kind][split], plan.recipe.rows_per_shard)]
+        for number in range(count)
+    ]
+
+
+def write_shards(
+    plan: Plan,
+    layout: Layout,
+    store: ReplyStore,
+    *,
+    running: Running = ONE_WORKER,
+    progress: Progress = silent,
+) -> list[Written]:
+    """Write and check every shard of a plan; returns the reports in the order of kinds, splits and shards."""
+    shards = shards_of(plan)
+    storage.remove_tree(layout.assembled)
+    with watching("writing shards", files(layout.assembled), len(shards), progress):
+        run(partial(_pipeline, plan, layout, store, shards), running.at_most(len(shards)))
+    reports = (storage.read_json(storage.join(layout.assembled, f"{shard.name}.json")) for shard in shards)
+    return [msgspec.convert(report, Written) for report in reports]
+
+
+def _pipeline(
+    plan: Plan, layout: Layout, store: ReplyStore, shards: list[Shard], pipeline: beam.Pipeline
+) -> beam.PCollection[Written]:
+    return spread(pipeline, shards) | "WriteShards" >> WriteShards(plan, layout, store)
+
+
+def _with_pictures(rows: pa.Table, data: str) -> pa.Table:
+    """The rows with the bytes of their pictures."""
+    paths = [image["path"] for image in rows["image"].to_pylist()]
+    images = [{"bytes": storage.read_bytes(storage.join(data, path)), "path": path} for path in paths]
+    place = rows.column_names.index("image")
+    return rows.set_column(place, SHARD.field("image"), pa.array(images, SHARD.field("image").type))
+
+
+def _total(rows: pa.Table, column: str) -> int:
+    """Elements of a list column."""
+    return int(pc.sum(pc.list_value_length(rows[column])).as_py() or 0)

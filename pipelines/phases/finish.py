@@ -1,0 +1,103 @@
+"""The end of a build: rejects in one file a stage, no stale shards, the manifest."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+
+import fsspec
+import msgspec
+import pyarrow.parquet as pq
+
+from pipelines import storage
+from pipelines.generation.store import GenerationTotals, ReplyStore
+from pipelines.phases import generate
+from pipelines.phases.assemble import Written
+from pipelines.phases.layout import Layout
+from pipelines.phases.plan import Plan
+from pipelines.shards.manifest import KindEntry, Manifest, kind_entry, write_manifest
+from schemas import ledger
+from schemas.columns import REJECT
+from schemas.errors import BuildError
+from schemas.keys import canonical_json
+
+VERSIONS = ("osprey-data", "apache-beam", "pyarrow", "pycocotools", "numpy", "sentence-transformers")
+NOTHING_ASKED = GenerationTotals(
+    requests=0, calls=0, cached=0, failed=0, prompt_tokens=0, completion_tokens=0, cost_usd=0.0
+)
+
+
+def finish(plan: Plan, layout: Layout, store: ReplyStore, written: Sequence[Written]) -> Manifest:
+    """Write `rejects/` and, last, `manifest.json`; remove shards of earlier builds.
+
+    Raises:
+        BuildError: where there is no row at all, saying what became of the records.
+    """
+    kept = [one for one in written if _split_rows(written, one)]
+    _remove_others(layout, {one.file.path for one in kept})
+    _write_rejects(plan, layout)
+    lines = [*plan.ledger, *ledger.merge(line for one in written for line in one.ledger)]
+    manifest = Manifest(
+        recipe=msgspec.to_builtins(plan.recipe),
+        recipe_sha256=hashlib.sha256(canonical_json(msgspec.to_builtins(plan.recipe))).hexdigest(),
+        seed=plan.recipe.seed,
+        versions={name: version(name) for name in VERSIONS},
+        kinds={kind: _entry(kind, [one for one in kept if one.kind == kind]) for kind in plan.recipe.kinds},
+        ledger=tuple(lines),
+        generation=store.totals(generate.keys(plan, layout)) if plan.requests else NOTHING_ASKED,
+    )
+    write_manifest(layout.out, manifest)
+    if not kept:
+        raise BuildError("the build has no rows", hint=_what_became(manifest))
+    return manifest
+
+
+def _split_rows(written: Sequence[Written], one: Written) -> int:
+    """Rows of the same kind and split: an empty shard among full ones stays, a wholly empty split goes."""
+    return sum(other.file.rows for other in written if (other.kind, other.split) == (one.kind, one.split))
+
+
+def _entry(kind: str, written: Sequence[Written]) -> KindEntry:
+    generators: Counter[str] = Counter()
+    for one in written:
+        generators.update(one.generators)
+    return kind_entry(
+        kind,
+        tuple(one.file for one in written),
+        regions=sum(one.regions for one in written),
+        turns=sum(one.turns for one in written),
+        generators=dict(sorted(generators.items())),
+    )
+
+
+def _remove_others(layout: Layout, wanted: set[str]) -> None:
+    fs, root = fsspec.url_to_fs(storage.join(layout.out, "data"))
+    for path in fs.find(root):
+        if storage.join("data", path.removeprefix(f"{root}/")) not in wanted:
+            fs.rm(path)
+
+
+def _write_rejects(plan: Plan, layout: Layout) -> None:
+    names = storage.list_files(layout.assembled, ".parquet")
+    assembled = [storage.join(layout.assembled, name) for name in names]
+    stages = {stage: [storage.join(layout.work, path) for path in paths] for stage, paths in plan.rejects.items()}
+    for stage, paths in {**stages, "assemble": assembled}.items():
+        _concatenate(paths, storage.join(layout.rejects, f"{stage}.parquet"))
+
+
+def _concatenate(paths: Iterable[str], path: str) -> None:
+    """One file after the other, never all in memory."""
+    with storage.writing(path) as stream, pq.ParquetWriter(stream, REJECT, compression="zstd") as writer:
+        for part in paths:
+            writer.write_table(storage.read_table(part))
+
+
+def _what_became(manifest: Manifest) -> str:
+    """The reasons that took most records, for whoever wonders where everything went."""
+    lines = [
+        f"{line.stage} {line.source}: of {line.read} {line.unit} {count} were rejected as {reason}"
+        f" ({ledger.REASONS[reason]})"
+        for line in manifest.ledger
+        for reason, count in line.rejected.items()
+    ]
+    return "What became of the records:\n  " + "\n  ".join(lines or ["nothing was read"])
