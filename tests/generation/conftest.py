@@ -1,0 +1,65 @@
+"""A loopback server, a store and settings that wait milliseconds where real ones wait seconds."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "servers"))
+
+from openai_server import OpenAIServer, running
+
+from pipelines.generation.pending import Ask
+from pipelines.generation.settings import Settings
+from pipelines.generation.store import ReplyStore
+from schemas.keys import request_key
+
+KEY = "sk-loopback-secret"
+
+
+@pytest.fixture(scope="session")
+def _server() -> Iterator[OpenAIServer]:
+    with running(OpenAIServer()) as started:
+        yield started
+
+
+@pytest.fixture
+def server(_server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> OpenAIServer:
+    """The server, as new."""
+    base_url = _server.base_url
+    _server.__init__()  # type: ignore[misc]
+    _server.base_url = base_url
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_BASE_URL", base_url)
+    return _server
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ReplyStore:
+    return ReplyStore(f"sqlite:///{tmp_path}/work/replies.sqlite")
+
+
+@pytest.fixture
+def quick(server: OpenAIServer) -> Callable[..., Settings]:
+    """Settings for the server; a token costs a millionth of a dollar."""
+
+    def made(**chosen: Any) -> Settings:
+        usual = {"budget_usd": 1.0, "price": (1.0, 1.0), "concurrency": 8, "timeout_s": 5.0, "max_attempts": 4}
+        return Settings(**{**usual, "base_url": server.base_url, "backoff_s": 0.002, "grace_s": 5.0, **chosen})
+
+    return made
+
+
+@pytest.fixture
+def ask() -> Callable[..., Ask]:
+    """A request with this question."""
+
+    def made(text: str, max_tokens: int = 16, kind: str = "description") -> Ask:
+        payload = {
+            "model": "loopback", "messages": [{"role": "user", "content": text}], "max_tokens": max_tokens,
+        }  # fmt: skip
+        return Ask(request_key(payload), kind, payload)
+
+    return made

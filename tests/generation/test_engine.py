@@ -1,0 +1,184 @@
+"""The engine as a whole: asks what is missing, once, several at a time, and says what it needs."""
+
+import asyncio
+import itertools
+import logging
+import os
+import signal
+import threading
+import tracemalloc
+from typing import Any
+
+import openai_server as faulty
+import pytest
+
+from pipelines.generation.engine import Progress, answer_all, generate
+from pipelines.generation.settings import OPENAI_URL, Settings, from_environment
+from schemas.errors import GenerationError
+
+KEY = "sk-loopback-secret"
+
+
+def test_a_second_run_asks_nothing_and_needs_neither_key_nor_budget(server, store, quick, ask, monkeypatch) -> None:
+    asks = [ask(f"q{index}") for index in range(20)]
+    first = generate(asks, store, quick())
+    assert (first.answered, first.cached, first.spent_usd) == (20, 0, pytest.approx(20 * 18e-6))
+    totals = store.totals(one.key for one in asks)
+    server.forget()
+    monkeypatch.delenv("OPENAI_API_KEY")
+    second = generate(asks, store, quick(budget_usd=None))
+    assert (second.answered, second.cached, second.spent_usd) == (0, 20, 0)
+    assert server.calls == 0
+    assert store.totals(one.key for one in asks) == totals
+
+
+def test_replies_say_what_was_answered_and_what_it_cost(server, store, quick, ask) -> None:
+    generate([ask("why?", kind="conversation")], store, quick(price=(3.0, 5.0)))
+    reply = store.get_many([ask("why?").key])[ask("why?").key]
+    assert (reply.text, reply.model, reply.finish_reason) == ("echo of why?", faulty.MODEL, "stop")
+    assert (reply.prompt_tokens, reply.completion_tokens, reply.attempts) == (11, 7, 1)
+    assert reply.cost_usd == pytest.approx((11 * 3 + 7 * 5) / 1e6)
+
+
+def test_the_server_gets_exactly_the_payload(server, store, quick, ask) -> None:
+    from schemas.keys import request_key
+
+    seen: list[dict[str, Any]] = []
+    server.reply = lambda payload: seen.append(payload) or faulty.echo(payload)
+    payload = {**ask("q").payload, "temperature": 0.0, "seed": 5, "stop": ["END"], "vendor_option": {"a": 1}}
+    generate([(request_key(payload), "description", payload)], store, quick())
+    assert seen == [payload]
+    assert server.headers[0]["authorization"] == f"Bearer {KEY}"
+
+
+def test_a_key_that_comes_again_is_asked_once(server, store, quick, ask) -> None:
+    server.latency_s = 0.01
+    asks = [ask(f"q{index % 7}") for index in range(1000)]
+    outcome = generate(asks, store, quick())
+    assert (outcome.requests, outcome.answered, outcome.cached) == (1000, 7, 993)
+    assert set(server.asked.values()) == {1}
+
+
+def test_several_are_in_flight_and_never_more_than_allowed(server, store, quick, ask) -> None:
+    server.latency_s = 0.05
+    seen: list[Progress] = []
+    generate([ask(f"q{index}") for index in range(24)], store, quick(concurrency=6), seen.append)
+    assert server.most_in_flight == 6
+    assert seen[-1].answered == 24
+    assert all(before.answered <= after.answered for before, after in itertools.pairwise(seen))
+
+
+def test_failed_requests_are_asked_again_only_on_request(server, store, quick, ask) -> None:
+    server.fault = lambda payload, before: faulty.http_error(400) if "bad" in faulty.last_text(payload) else None
+    asks = [ask("bad"), ask("good"), ask("bad")]
+    assert generate(asks, store, quick()).failed == 1
+    server.forget()
+    assert generate(asks, store, quick()).cached == 3
+    assert server.calls == 0
+    assert generate(asks, store, quick(retry_failed=True)).failed == 1
+    assert server.calls == 1, "the good one is not asked, the bad one once"
+    server.fault = lambda payload, before: None
+    assert generate(asks, store, quick(retry_failed=True)).answered == 1
+    assert store.totals(one.key for one in asks).failed == 0
+
+
+def test_a_server_that_does_not_count_is_charged_with_the_bound(server, store, quick, ask) -> None:
+    server.reply = lambda payload: faulty.answer("four words are here", usage=None)
+    outcome = generate([ask("q", max_tokens=5), ask("r", max_tokens=500)], store, quick())
+    assert outcome.uncounted == 2
+    short, long = (store.get_many([ask(*q).key])[ask(*q).key] for q in (("q", 5), ("r", 500)))
+    assert short.completion_tokens == 5
+    assert 4 < long.completion_tokens < 500
+    assert outcome.spent_usd == pytest.approx(short.cost_usd + long.cost_usd)
+    assert short.cost_usd > 0
+
+
+def test_no_budget_no_key_no_price(server, store, quick, ask, monkeypatch) -> None:
+    with pytest.raises(GenerationError, match="budget") as caught:
+        generate([ask("q")], store, quick(budget_usd=None))
+    assert "--budget-usd" in caught.value.hint
+    with pytest.raises(GenerationError, match="price"):
+        generate([ask("q")], store, quick(price=None))
+    monkeypatch.setenv("OPENAI_API_KEY", "  ")
+    with pytest.raises(GenerationError, match="OPENAI_API_KEY") as caught:
+        generate([ask("q")], store, quick())
+    assert "any non-empty value" in caught.value.hint
+    with pytest.raises(GenerationError, match="OPENAI_API_KEY") as caught:
+        generate([ask("q")], store, quick(base_url=OPENAI_URL))
+    assert "any non-empty value" not in caught.value.hint
+    assert server.calls == 0
+
+
+@pytest.mark.parametrize("wrong", [{"budget_usd": -1.0}, {"budget_usd": float("nan")}, {"concurrency": 0}])
+def test_settings_that_make_no_sense(wrong: dict[str, Any]) -> None:
+    with pytest.raises(GenerationError):
+        Settings(**wrong)
+
+
+def test_the_server_comes_from_the_environment(monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    assert from_environment(budget_usd=1.0).base_url == "http://127.0.0.1:9/v1"
+    assert from_environment(base_url="http://other/v1").base_url == "http://other/v1"
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    assert from_environment() == Settings(base_url=OPENAI_URL)
+
+
+def test_the_key_is_nowhere_to_be_seen(server, store, quick, ask, caplog, tmp_path) -> None:
+    caplog.set_level(logging.DEBUG)
+    server.fault = lambda payload, before: faulty.http_error(400, f"you sent {KEY}")
+    generate([ask("q")], store, quick())
+    assert store.get_many([ask("q").key])[ask("q").key].error == "HTTP 400: you sent [key]"
+    server.key = "another"
+    with pytest.raises(GenerationError) as caught:
+        generate([ask("r")], store, quick())
+    assert "HTTP 401" in str(caught.value)
+    assert KEY not in str(caught.value) + repr(caught.value) + repr(quick()) + caplog.text
+    assert caught.value.__cause__ is None
+    store.close()
+    assert not any(KEY.encode() in path.read_bytes() for path in (tmp_path / "work").iterdir())
+
+
+def test_an_interrupt_keeps_the_answers_in_flight_and_asks_no_more(server, store, quick, ask) -> None:
+    server.latency_s = 0.3
+    asks = [ask(f"q{index}") for index in range(100)]
+    threading.Timer(0.45, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        generate(asks, store, quick(concurrency=8))
+    assert sum(server.answered.values()) == 100 - len(store.missing(one.key for one in asks)) == 16
+    server.latency_s = 0
+    assert generate(asks, store, quick()).answered == 84
+    assert set(server.answered.values()) == {1}
+
+
+def test_an_interrupt_does_not_wait_for_ever(server, store, quick, ask) -> None:
+    server.fault = lambda payload, before: faulty.hang
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(answer_all([ask("q")], store, quick(grace_s=0.1, timeout_s=60.0)))
+        await asyncio.sleep(0.2)
+        task.cancel()
+        await asyncio.wait_for(task, 3)
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancelled())
+
+
+def test_an_error_of_the_caller_is_not_swallowed(server, store, quick, ask) -> None:
+    def requests() -> Any:
+        yield ask("q")
+        raise OSError("the request file is gone")
+
+    with pytest.raises(OSError, match="request file"):
+        generate(requests(), store, quick())
+
+
+def test_requests_stream(server, store, quick, ask) -> None:
+    """Twenty thousand requests of 4 KB each, most of them answered before: they are never in memory together."""
+    generate([ask("again" * 800)], store, quick())
+    requests = (ask("again" * 800) if index % 1000 else ask(f"{index}" + "new" * 1300) for index in range(20_000))
+    tracemalloc.start()
+    outcome = generate(requests, store, quick())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (outcome.requests, outcome.answered) == (20_000, 20)
+    assert peak < 25e6

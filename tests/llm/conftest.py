@@ -1,0 +1,39 @@
+"""The small language model, for the tests that are marked `llm` (`make test-llm`)."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "llm"))
+
+import server
+
+ASKED_FOR = "OSPREY_TEST_LLM"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of a real model take minutes: they run only with OSPREY_TEST_LLM=1, which `make test-llm` sets."""
+    if os.environ.get(ASKED_FOR) == "1":
+        return
+    skip = pytest.mark.skip(reason="runs with `make test-llm`")
+    for item in items:
+        if item.get_closest_marker("llm"):
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def smollm2_server(monkeypatch_session: pytest.MonkeyPatch) -> Iterator[server.ModelServer]:
+    """The model's server, with the environment set for it. Fails where the package is missing: it was asked for."""
+    with server.serving() as running:
+        monkeypatch_session.setenv("OPENAI_BASE_URL", running.base_url)
+        monkeypatch_session.setenv("OPENAI_API_KEY", "unused")
+        yield running
+
+
+@pytest.fixture(scope="session")
+def monkeypatch_session() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
