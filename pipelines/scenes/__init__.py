@@ -4,7 +4,7 @@
     write_scenes(folder, images, seed)            the tree: pictures and every annotation file
 """
 
-from pipelines.scenes.layout import draw_scene
+from pipelines.scenes.draw import draw_scene
 from pipelines.scenes.truth import CrowdTruth, ObjectTruth, PartTruth, SceneTruth
 from pipelines.scenes.write import write_scenes
 

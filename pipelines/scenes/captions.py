@@ -1,11 +1,12 @@
 """Captions: five short sentences about a whole scene, each true."""
 
 from collections import Counter
+from collections.abc import Sequence
 from random import Random
 
 from pipelines.scenes.facts import related
 from pipelines.scenes.truth import ObjectTruth, SceneTruth
-from pipelines.scenes.words import PLACES, article, listed, looks, noun, nouns, number, sentence
+from pipelines.scenes.words import GROUNDS, PLACES, article, listed, looks, noun, nouns, number, sentence
 
 EMPTY = {
     "room": ("an empty room with a wooden floor", "a bare wall and a floor", "a room with nothing in it", "there is nothing on the floor", "a quiet room without furniture"),
@@ -44,19 +45,25 @@ def _counted(scene: SceneTruth, random: Random) -> str:
     words = _counts(objects, random.choice((2, 3, 3, 4)), random) if not crowd or objects[0].category != "person" else "people"
     start = random.choice(("", "", "there is a view of ", "a picture of "))
     far = " with a crowd of people far away" if crowd and random.random() < 0.7 else ""
-    return f"{start}{words} {random.choice(PLACES[scene.place])}{far}"
+    return f"{start}{words} {_where(scene, objects, random)}{far}"
 
 
 def _with_looks(scene: SceneTruth, random: Random) -> str:
     some = random.sample(scene.objects, min(len(scene.objects), random.choice((2, 2, 3))))
-    return f"{listed([article(looks(one)) for one in some])} {random.choice(PLACES[scene.place])}"
+    return f"{listed([article(looks(one)) for one in some])} {_where(scene, some, random)}"
+
+
+def _where(scene: SceneTruth, objects: Sequence[ObjectTruth], random: Random) -> str:
+    """Words for the place that are true of all these objects."""
+    grounds = [GROUNDS[scene.place]] if all(one.seat == "ground" for one in objects) else []
+    return random.choice([*PLACES[scene.place], *grounds])
 
 
 def _main(scene: SceneTruth, random: Random) -> str:
     """The largest object first."""
     largest = max(scene.objects, key=lambda one: one.area)
     verb = "is" if largest.seat != "ground" else random.choice(("stands", "is"))
-    return f"{article(looks(largest))} {verb} {random.choice(PLACES[scene.place])}"
+    return f"{article(looks(largest))} {verb} {_where(scene, [largest], random)}"
 
 
 def _beside(scene: SceneTruth, random: Random) -> str:

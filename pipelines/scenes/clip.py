@@ -6,6 +6,7 @@ drawn at random do not produce them.
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from pipelines.scenes.shapes import Array, area
 
@@ -22,12 +23,11 @@ class HoleError(ValueError):
 
 def inside(point: Array, polygon: Array) -> bool:
     """Whether a point lies in a polygon of shape (n, 2)."""
-    following = _next(polygon)
-    x, y, x2, y2 = polygon[:, 0], polygon[:, 1], following[:, 0], following[:, 1]
-    straddles = (y > point[1]) != (y2 > point[1])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        at = x + (point[1] - y) * (x2 - x) / (y2 - y)
-    return bool(np.count_nonzero(straddles & (point[0] < at)) % 2)
+    above = polygon[:, 1] > point[1]
+    edges = np.flatnonzero(above ^ np.concatenate([above[1:], above[:1]]))
+    start, end = polygon[edges], polygon[(edges + 1) % len(polygon)]
+    at = start[:, 0] + (point[1] - start[:, 1]) * (end[:, 0] - start[:, 0]) / (end[:, 1] - start[:, 1])
+    return bool(np.count_nonzero(point[0] < at) % 2)
 
 
 def _next(polygon: Array) -> Array:
@@ -54,15 +54,22 @@ def subtract(back: Array, front: Array) -> list[Array]:
 
 def _crossings(back: Array, front: Array) -> tuple[Array, Array]:
     """Where the outlines cross, as positions along `back` and along `front`: edge number plus fraction of that edge."""
-    rx, ry = (_next(back) - back).T[:, :, None]
-    sx, sy = (_next(front) - front).T[:, None]
-    gx, gy = (front.T[:, None] - back.T[:, :, None])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        turn = 1 / (rx * sy - ry * sx)
-        t = (gx * sy - gy * sx) * turn
-        u = (gx * ry - gy * rx) * turn
-    i, j = np.nonzero((t > 0) & (t < 1) & (u > 0) & (u < 1))
-    return i + t[i, j], j + u[i, j]
+    i, j = _near(back, front), _near(front, back)
+    p, q = back[i].T, front[j].T
+    (rx, ry), (sx, sy) = _next(back)[i].T - p, _next(front)[j].T - q
+    rx, ry, (gx, gy) = rx[:, None], ry[:, None], q[:, None] - p[:, :, None]
+    cross = rx * sy - ry * sx
+    t, u = gx * sy - gy * sx, gx * ry - gy * rx
+    span = np.abs(cross)
+    hits = np.nonzero((t * cross > 0) & (u * cross > 0) & (np.abs(t) < span) & (np.abs(u) < span))
+    return i[hits[0]] + t[hits] / cross[hits], j[hits[1]] + u[hits] / cross[hits]
+
+
+def _near(polygon: Array, other: Array) -> npt.NDArray[np.intp]:
+    """Which edges of a polygon meet the bounding box of the other."""
+    ends = _next(polygon)
+    meets = (np.maximum(polygon, ends) > other.min(0)) & (np.minimum(polygon, ends) < other.max(0))
+    return np.flatnonzero(meets[:, 0] & meets[:, 1])
 
 
 def _walk(back: Array, front: Array, along_back: Array, along_front: Array) -> list[Array]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import product
 from random import Random
 
-from pipelines.scenes.facts import Claim, fits, second_seen
+from pipelines.scenes.facts import Claim, fits, related, second_seen
 from pipelines.scenes.template import PLAIN
 from pipelines.scenes.truth import ObjectTruth, SceneTruth
 from pipelines.scenes.words import MARKS, PATTERN_WORDS, SECOND_PART, article, noun
@@ -25,7 +25,8 @@ SIZE_WORDS = {"big": ("big", "biggest", "larger"), "small": ("small", "smallest"
 
 def expressions(scene: SceneTruth, one: ObjectTruth, dataset: str, random: Random) -> list[str]:
     """One to four expressions that are true of this object and of no other in the scene; none if nothing tells it apart."""
-    claims = [claim for claim in _claims(scene, one, dataset) if [found.number for found in fits(scene, claim)] == [one.number]]
+    rivals = [other for other in scene.objects if other.category == one.category]
+    claims = [claim for claim in _claims(scene, one, dataset) if fits(scene, claim, rivals) == [one]]
     random.shuffle(claims)
     claims.sort(key=lambda claim: sum(map(bool, claim[1:-1])))
     spread = claims[: 1 if dataset == "refcocog" else 4] + claims[len(claims) // 2 :][:2]
@@ -45,9 +46,15 @@ def _claims(scene: SceneTruth, one: ObjectTruth, dataset: str) -> Iterator[Claim
         yield from (Claim(one.category, colour, pattern, second, size=size) for colour, pattern, second, size in found)
     else:
         yield from (Claim(one.category, one.colour, pattern, second) for pattern, second in product(patterns, sorted(seconds)))
-        others = [other.number for other in scene.objects if _known(scene, other) and other.number != one.number]
-        for relation, other in product(RELATIONS, others):
-            yield Claim(one.category, one.colour, one.pattern, relation=relation, other=other)
+        yield from _relations(scene, one)
+
+
+def _relations(scene: SceneTruth, one: ObjectTruth) -> Iterator[Claim]:
+    """How it stands to others that can be named without doubt."""
+    for other in scene.objects:
+        true = [relation for relation in RELATIONS if other.number != one.number and related(one, other, relation, scene)]
+        if true and _known(scene, other):
+            yield from (Claim(one.category, one.colour, one.pattern, relation=relation, other=other.number) for relation in true)
 
 
 def _known(scene: SceneTruth, other: ObjectTruth) -> bool:

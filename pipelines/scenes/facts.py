@@ -3,6 +3,7 @@
 Every phrase in the sample data is made from a `Claim`; it is used only where `fits` finds exactly the object that was meant.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipelines.scenes.truth import ObjectTruth, SceneTruth
@@ -32,11 +33,11 @@ class Claim(NamedTuple):
     other: int = -1
 
 
-def fits(scene: SceneTruth, claim: Claim) -> list[ObjectTruth]:
-    """The objects of which the claim is true."""
+def fits(scene: SceneTruth, claim: Claim, among: Sequence[ObjectTruth] | None = None) -> list[ObjectTruth]:
+    """The objects of which the claim is true; `among` may be given as those of its category."""
     if claim.category == "person" and scene.crowd:
         return []
-    found = [one for one in scene.objects if _has(one, claim)]
+    found = [one for one in (scene.objects if among is None else among) if _has(one, claim)]
     if claim.relation:
         found = [one for one in found if related(one, scene.objects[claim.other], claim.relation, scene)]
     if claim.size:
@@ -45,8 +46,9 @@ def fits(scene: SceneTruth, claim: Claim) -> list[ObjectTruth]:
 
 
 def _has(one: ObjectTruth, claim: Claim) -> bool:
-    said = ((claim.colour, one.colour), (claim.pattern, one.pattern), (claim.second, second_seen(one)))
-    return one.category == claim.category and all(not words or words == truth for words, truth in said)
+    if one.category != claim.category or claim.colour not in ("", one.colour) or claim.pattern not in ("", one.pattern):
+        return False
+    return not claim.second or claim.second == second_seen(one)
 
 
 def second_seen(one: ObjectTruth) -> str:

@@ -1,7 +1,7 @@
 """Things that stand in a room: vessels, furniture and what lies about."""
 
 from pipelines.scenes.shapes import Points, arc, band, box, ellipse, mirror, rounded, smooth
-from pipelines.scenes.template import CHECKED, DOTTED, HUES, MAIN, PLAIN, SECOND, STRIPED, Part, Template
+from pipelines.scenes.template import DOTTED, PLAIN, SECOND, STRIPED, Part, Template
 
 ROOM = ("room",)
 WOODS = ("brown", "white", "red", "blue", "green", "yellow")
@@ -31,10 +31,10 @@ BOTTLE = Template(
 )  # fmt: skip
 
 _cup = (
-    *arc(0.0, 0.93, 0.42, 0.07, 180, 0, 14), (0.40, 0.60), (0.37, 0.32), (0.34, 0.16), (0.30, 0.08),
-    *arc(0.0, 0.06, 0.27, 0.06, 0, -180, 10), (-0.30, 0.08), (-0.34, 0.16), (-0.37, 0.32), (-0.40, 0.60),
+    *arc(0.0, 0.93, 0.42, 0.07, 180, 0, 9), (0.40, 0.60), (0.37, 0.32), (0.34, 0.16), (0.30, 0.08),
+    *arc(0.0, 0.06, 0.27, 0.06, 0, -180, 6), (-0.30, 0.08), (-0.34, 0.16), (-0.37, 0.32), (-0.40, 0.60),
 )  # fmt: skip
-_cup_handle = band(0.39, 0.52, (0.24, 0.26), (0.14, 0.155), 78, -86, 10)
+_cup_handle = band(0.39, 0.52, (0.24, 0.26), (0.14, 0.155), 78, -86, 7)
 CUP = Template(
     "cup", 0.17, (_cup, _cup_handle),
     (
@@ -45,7 +45,7 @@ CUP = Template(
 )  # fmt: skip
 
 _bowl = (
-    *arc(0.0, 0.86, 1.0, 0.14, 180, 0, 16), (0.96, 0.66), (0.87, 0.46), (0.73, 0.29), (0.55, 0.17), (0.42, 0.11),
+    *arc(0.0, 0.86, 1.0, 0.14, 180, 0, 11), (0.96, 0.66), (0.87, 0.46), (0.73, 0.29), (0.55, 0.17), (0.42, 0.11),
     (0.40, 0.02), *arc(0.0, 0.03, 0.38, 0.03, -20, -160, 5), (-0.40, 0.02), (-0.42, 0.11), (-0.55, 0.17), (-0.73, 0.29),
     (-0.87, 0.46), (-0.96, 0.66),
 )  # fmt: skip
@@ -53,7 +53,7 @@ BOWL = Template(
     "bowl", 0.12, (_bowl,),
     (
         Part("body", _bowl, marked=True), Part("base", box(-0.41, 0.0, 0.41, 0.11, 0.03), SECOND),
-        Part("rim", ellipse(0, 0.86, 1.0, 0.14, 30), SECOND), Part("inner_body", ellipse(0, 0.85, 0.92, 0.105, 26), "grey"),
+        Part("rim", ellipse(0, 0.86, 1.0, 0.14, 24), SECOND), Part("inner_body", ellipse(0, 0.85, 0.92, 0.105, 22), "grey"),
     ),
     ROOM,
 )  # fmt: skip
@@ -75,7 +75,7 @@ VASE = Template(
 _pail = mirror((
     (0.0, 0.72), (0.40, 0.72), (0.42, 0.70), (0.42, 0.64), (0.39, 0.63), (0.36, 0.36), (0.33, 0.10), (0.31, 0.04), (0.26, 0.0), (0.0, 0.0)
 ))  # fmt: skip
-_pail_handle = band(0.0, 0.72, (0.37, 0.28), (0.325, 0.235), 180, 0, 14)
+_pail_handle = band(0.0, 0.72, (0.37, 0.28), (0.325, 0.235), 180, 0, 10)
 BUCKET = Template(
     "bucket", 0.24, (_pail, _pail_handle),
     (
@@ -115,7 +115,7 @@ _petals = [(0.31, 0.50), (0.20, 0.50), (0.36, 0.62), (0.24, 0.64), (0.34, 0.80),
 _leaves = smooth(mirror(((0.0, 1.0), *_petals[::-1], (0.10, 0.40), (0.0, 0.40))), 3)
 _pot = mirror(((0.0, 0.42), (0.25, 0.42), (0.26, 0.405), (0.26, 0.34), (0.235, 0.325), (0.20, 0.10), (0.185, 0.02), (0.16, 0.0), (0.0, 0.0)))
 _plant = (
-    *[(x, y) for x, y in smooth(((0.10, 0.42), *_petals, (0.0, 1.0), *[(-x, y) for x, y in _petals[::-1]], (-0.10, 0.42)), 3) if y >= 0.4201],
+    *[(x, y) for x, y in smooth(((0.10, 0.42), *_petals, (0.0, 1.0), *[(-x, y) for x, y in _petals[::-1]], (-0.10, 0.42)), 2) if y >= 0.4201],
     (-0.10, 0.42), (-0.25, 0.42), (-0.26, 0.405), (-0.26, 0.34), (-0.235, 0.325), (-0.20, 0.10), (-0.185, 0.02), (-0.16, 0.0),
     (0.16, 0.0), (0.185, 0.02), (0.20, 0.10), (0.235, 0.325), (0.26, 0.34), (0.26, 0.405), (0.25, 0.42), (0.10, 0.42),
 )  # fmt: skip
@@ -150,9 +150,9 @@ BOOK = Template(
 )  # fmt: skip
 
 CLOCK = Template(
-    "clock", 0.22, (ellipse(0, 0.5, 0.5, 0.5, 36),),
+    "clock", 0.22, (ellipse(0, 0.5, 0.5, 0.5, 30),),
     (
-        Part("case", ellipse(0, 0.5, 0.5, 0.5, 36)), Part("face", ellipse(0, 0.5, 0.40, 0.40, 30), "white"),
+        Part("case", ellipse(0, 0.5, 0.5, 0.5, 30)), Part("face", ellipse(0, 0.5, 0.40, 0.40, 30), "white"),
         Part("hand", ((-0.018, 0.46), (-0.018, 0.80), (0.0, 0.84), (0.018, 0.80), (0.018, 0.46)), "black"),
         Part("hand", ((-0.03, 0.475), (-0.03, 0.525), (0.22, 0.525), (0.26, 0.5), (0.22, 0.475)), "black"),
     ),

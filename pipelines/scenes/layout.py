@@ -1,9 +1,5 @@
-"""Draw a scene: which objects, how large, where, in which colours; then who hides whom.
+"""Choose what is in a scene, how large, in which colours, and where."""
 
-`draw_scene` depends on seed and index alone, so scenes can be made one at a time, in any order and on any machine.
-"""
-
-from collections.abc import Sequence
 from math import cos, radians, sin
 from random import Random
 from typing import NamedTuple
@@ -11,83 +7,80 @@ from typing import NamedTuple
 import numpy as np
 
 from pipelines.scenes.catalogue import LVIS_ONLY, TEMPLATES, frame_of
-from pipelines.scenes.clip import HoleError, subtract
-from pipelines.scenes.shapes import Array, area
-from pipelines.scenes.template import MAIN, PLAIN, SECOND, Part, Template
-from pipelines.scenes.truth import CrowdTruth, ObjectTruth, PartTruth, Place, Polygon, SceneTruth
-from schemas.keys import stable_int
+from pipelines.scenes.shapes import Array
+from pipelines.scenes.template import PLAIN, Frame, Template
+from pipelines.scenes.truth import Place
 
-SIZES = ((320, 240), (400, 300), (480, 360), (640, 480), (640, 427), (500, 375), (360, 480), (427, 640))
-PLACES: tuple[Place, ...] = ("room", "room", "park", "street")
-COUNTS = (3, 4, 5, 6, 7, 8, 9, 10)
-WEIGHTS = (3, 6, 9, 14, 18, 20, 18, 14)
+COUNTS = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
+WEIGHTS = (3, 6, 8, 10, 12, 14, 16, 14, 11, 6)
 """How many COCO objects a scene is meant to have. Some find no room: the mean is 7.27 annotations an image, as in COCO."""
 
-EMPTY, CROWDED = 0.012, 0.05
-"""Fractions of scenes without COCO objects and with a crowd."""
+EMPTY = 0.012
+"""Fraction of scenes without COCO objects."""
 
-MOST_HIDDEN, MOST_OVERLAP = 0.6, 0.45
-VAL_EVERY = 25
-FIGURE = ((0.0, 1.0), (0.09, 0.96), (0.10, 0.86), (0.06, 0.80), (0.17, 0.74), (0.16, 0.40), (0.11, 0.36), (0.10, 0.0))
+TRIES = 20
+"""Places tried for an object."""
+
+BORDER = 4
+"""Pixels left free at the picture's sides and top."""
+
+MOST_OVERLAP, LEAST_OVERLAP = 0.4, 0.04
+"""How much of the smaller of two boxes may be common to both: with the chance `OVERLAPPING` the one, else the other."""
+
+OVERLAPPING = 0.3
+
+
+class Spot(NamedTuple):
+    """Where an object could stand, before it is drawn there."""
+
+    template: Template
+    mirrored: bool
+    matrix: Array
+    """From the template's frame to pixels: points @ matrix + at."""
+    at: Array
+    box: tuple[float, float, float, float]
+    """Left, top, right, bottom of the outline (a little more than that where it is turned)."""
+    base: float
 
 
 class Placed(NamedTuple):
     """An object at its place, before it is known what hides it."""
 
-    template: Template
+    spot: Spot
     points: Array
+    """All its polygons: first those of the outline, then the parts."""
     ends: tuple[int, ...]
     boxes: list[list[float]]
     """Of each polygon: left, top, right, bottom."""
-    base: float
     colour: str
     second: str
     pattern: str
     marking: str
 
+    @property
+    def outlines(self) -> range:
+        """Which polygons are the outline."""
+        return range(len(self.spot.template.outline))
+
     def polygon(self, index: int) -> Array:
-        """Outline polygons come first, then the parts."""
+        """One polygon, of shape (n, 2)."""
         return self.points[self.ends[index - 1] if index else 0 : self.ends[index]]
 
-    @property
-    def box(self) -> tuple[float, float, float, float]:
-        """Left, top, right, bottom of the outline."""
-        boxes = self.boxes[: len(self.template.outline)]
-        return tuple(extreme(values) for extreme, values in zip((min, min, max, max), zip(*boxes, strict=True), strict=True))
 
-
-def image_id_of(index: int) -> int:
-    """COCO-like ids: rising, with gaps, from 9 on."""
-    return 9 + 4 * index + stable_int("image", index) % 4
-
-
-def draw_scene(seed: int, index: int) -> SceneTruth:
-    """The scene of this number in the series of this seed."""
-    random = Random(stable_int("scene", seed, index))
-    size = random.choice(SIZES)
-    place = random.choice(PLACES)
-    horizon = size[1] * random.uniform(0.42, 0.56)
-    crowd = _crowd(random, size, horizon) if place != "room" and random.random() < 2 * CROWDED else None
-    placed = _arrange(random, size, place, horizon)
-    placed.sort(key=lambda one: (one.template.seat == "ground", one.base))
-    return SceneTruth(
-        seed=seed, index=index, image_id=image_id_of(index), folder="val2017" if index % VAL_EVERY == 0 else "train2017",
-        width=size[0], height=size[1], place=place, horizon=round(horizon, 2), objects=_hide(placed), crowd=crowd,
-    )  # fmt: skip
-
-
-def _arrange(random: Random, size: tuple[int, int], place: Place, horizon: float) -> list[Placed]:
-    """Choose objects and find room for each; what finds none is left out."""
+def arrange(random: Random, size: tuple[int, int], place: Place, horizon: float) -> list[Placed]:
+    """Choose objects and find room for each; what finds none is left out. From back to front."""
     count = random.choices(COUNTS, WEIGHTS)[0] if random.random() >= EMPTY else 0
     wanted = _wanted(random, place, count)
-    placed: list[Placed] = []
+    spots: list[Spot] = []
     for category in wanted:
-        for _ in range(10):
-            one = _place(random, TEMPLATES[category], size, horizon, len(wanted))
-            if one is not None and not any(_too_close(one, other) for other in placed):
-                placed.append(one)
+        for _ in range(TRIES):
+            spot = _spot(random, TEMPLATES[category], size, horizon, len(wanted))
+            most = MOST_OVERLAP if random.random() < OVERLAPPING else LEAST_OVERLAP
+            if spot is not None and not any(_too_close(spot, other, most) for other in spots):
+                spots.append(spot)
                 break
-    return placed
+    spots.sort(key=lambda spot: (spot.template.seat == "ground", spot.base))
+    return [_placed(random, spot) for spot in spots]
 
 
 def _wanted(random: Random, place: Place, count: int) -> list[str]:
@@ -100,42 +93,39 @@ def _wanted(random: Random, place: Place, count: int) -> list[str]:
     return sorted(found[:count] + extra, key=lambda name: -TEMPLATES[name].height)
 
 
-def _place(random: Random, template: Template, size: tuple[int, int], horizon: float, count: int) -> Placed | None:
+def _spot(random: Random, template: Template, size: tuple[int, int], horizon: float, count: int) -> Spot | None:
     """Try one place; none if it does not fit into the picture."""
-    width, height = size
     mirrored = template.sided and random.random() < 0.5
-    frame = frame_of(template.category, mirrored)
     depth = random.random() if template.seat == "ground" else random.uniform(0.2, 0.9)
-    tall = template.height * min(size) * (0.62 + 0.5 * depth) * random.uniform(0.82, 1.15) * (1.2 - 0.028 * count)
-    matrix = _matrix(random, template, tall)
-    low, high = _bounds(frame.low, frame.high, matrix)
-    left, right = 4 - low[0], width - 4 - high[0]
-    if right <= left:
-        return None
+    tall = template.height * min(size) * (0.62 + 0.5 * depth) * random.uniform(0.75, 1.3) * (1.2 - 0.046 * count)
+    wide, angle = tall * random.uniform(0.9, 1.12), radians(random.uniform(-template.turn, template.turn))
+    matrix = ((wide * cos(angle), wide * sin(angle)), (-tall * sin(angle), tall * cos(angle)))
+    left, top, right, bottom = _bounds(frame_of(template.category, mirrored), matrix)
     base = _base(random, template, size, horizon, depth, tall)
-    if base + low[1] < 3:
+    if right - left > size[0] - 2 * BORDER or base - (bottom - top) < BORDER:
         return None
-    at = np.array([random.uniform(left, right), base - high[1]])
-    points = frame.points @ matrix + at
-    starts = (0, *frame.ends[:-1])
-    boxes = np.hstack([np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)]).tolist()
+    x, y = random.uniform(BORDER - left, size[0] - BORDER - right), base - bottom
+    return Spot(template, mirrored, np.array(matrix), np.array([x, y]), (left + x, top + y, right + x, base), base)
+
+
+def _bounds(frame: Frame, matrix: tuple[tuple[float, float], tuple[float, float]]) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of the frame's corners after the matrix."""
+    (a, b), (c, d) = matrix
+    corners = [(x * a + y * c, x * b + y * d) for x in (frame.left, frame.right) for y in (frame.top, frame.bottom)]
+    xs, ys = zip(*corners, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _placed(random: Random, spot: Spot) -> Placed:
+    """Choose the colours and compute all points."""
+    template, frame = spot.template, frame_of(spot.template.category, spot.mirrored)
+    points = frame.points @ spot.matrix + spot.at
+    boxes = np.hstack([np.minimum.reduceat(points, frame.starts), np.maximum.reduceat(points, frame.starts)]).tolist()
     colour = random.choice(template.colours)
     second = random.choice([one for one in template.seconds if one != colour])
     pattern = random.choice((PLAIN, *template.patterns))
     marking = "" if pattern == PLAIN else _marking(random, colour)
-    return Placed(template, points, frame.ends, boxes, base, colour, second, pattern, marking)
-
-
-def _matrix(random: Random, template: Template, tall: float) -> Array:
-    """Scale to pixels, with a little variety in width, and turn."""
-    angle = radians(random.uniform(-template.turn, template.turn))
-    wide = tall * random.uniform(0.9, 1.12)
-    return np.array([[wide * cos(angle), wide * sin(angle)], [-tall * sin(angle), tall * cos(angle)]])
-
-
-def _bounds(low: Array, high: Array, matrix: Array) -> tuple[Array, Array]:
-    corners = np.array([[low[0], low[1]], [low[0], high[1]], [high[0], low[1]], [high[0], high[1]]]) @ matrix
-    return corners.min(0), corners.max(0)
+    return Placed(spot, points, frame.ends, boxes, colour, second, pattern, marking)
 
 
 def _base(random: Random, template: Template, size: tuple[int, int], horizon: float, depth: float, tall: float) -> float:
@@ -152,7 +142,7 @@ def _marking(random: Random, colour: str) -> str:
     return random.choice(("white", "white", "yellow")) if colour != "orange" else random.choice(("white", "black"))
 
 
-def _too_close(one: Placed, other: Placed) -> bool:
+def _too_close(one: Spot, other: Spot, most: float) -> bool:
     """Whether the boxes of two objects overlap so much that little would be seen of one, or feet are level."""
     first, second = one.box, other.box
     wide = min(first[2], second[2]) - max(first[0], second[0])
@@ -160,77 +150,4 @@ def _too_close(one: Placed, other: Placed) -> bool:
     if wide <= 0 or tall <= 0:
         return False
     smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (first, second))
-    return wide * tall > MOST_OVERLAP * smaller or abs(one.base - other.base) < 2
-
-
-def _hide(placed: list[Placed]) -> tuple[ObjectTruth, ...]:
-    """Cut from each object what stands before it; leave out objects of which too little is seen."""
-    kept: list[tuple[Placed, list[list[Array]]]] = []
-    fronts: list[tuple[list[float], Array]] = []
-    for one in reversed(placed):
-        try:
-            left = [_left(one.polygon(index), box, fronts) for index, box in enumerate(one.boxes)]
-        except HoleError:
-            continue
-        if _seen(one, left) >= 1 - MOST_HIDDEN:
-            kept.append((one, left))
-            fronts += [(one.boxes[index], one.polygon(index)) for index in range(len(one.template.outline))]
-    return tuple(_truth(number, *pair) for number, pair in enumerate(reversed(kept)))
-
-
-def _left(polygon: Array, box: list[float], fronts: Sequence[tuple[list[float], Array]]) -> list[Array]:
-    """What is visible of one polygon behind others; boxes are left, top, right, bottom."""
-    pieces = [polygon]
-    for other, front in fronts:
-        if box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]:
-            pieces = [rest for piece in pieces for rest in subtract(piece, front)]
-    return pieces
-
-
-def _seen(one: Placed, left: list[list[Array]]) -> float:
-    """Which fraction of the outline is visible."""
-    outlines = range(len(one.template.outline))
-    return sum(area(piece) for index in outlines for piece in left[index]) / sum(area(one.polygon(index)) for index in outlines)
-
-
-def _truth(number: int, one: Placed, left: list[list[Array]]) -> ObjectTruth:
-    count = len(one.template.outline)
-    pieces = [piece for index in range(count) for piece in left[index]]
-    corners = np.concatenate(pieces).round(2)
-    low, high = corners.min(0), corners.max(0)
-    return ObjectTruth(
-        number=number, category=one.template.category, colour=one.colour, second=one.second, pattern=one.pattern,
-        marking=one.marking, seat=one.template.seat, shape=tuple(_flat(one.polygon(index)) for index in range(count)),
-        visible=tuple(map(_flat, pieces)), box=_box(low, high), area=round(sum(map(area, pieces)), 4),
-        parts=tuple(_part(part, one, one.polygon(count + at), left[count + at]) for at, part in enumerate(one.template.parts)),
-        hidden=round(1 - _seen(one, left), 4), base=round(one.base, 2),
-    )  # fmt: skip
-
-
-def _part(part: Part, one: Placed, shape: Array, left: list[Array]) -> PartTruth:
-    colour = {MAIN: one.colour, SECOND: one.second}.get(part.paint, part.paint)
-    pattern = one.pattern if part.marked else PLAIN
-    return PartTruth(name=part.name, colour=colour, pattern=pattern, shape=_flat(shape), visible=tuple(map(_flat, left)))
-
-
-def _flat(points: Array) -> Polygon:
-    return tuple(points.round(2).ravel().tolist())
-
-
-def _box(low: Array, high: Array) -> tuple[float, float, float, float]:
-    x, y = low.tolist()
-    width, height = (high - low).round(2).tolist()
-    return (x, y, width, height)
-
-
-def _crowd(random: Random, size: tuple[int, int], horizon: float) -> CrowdTruth:
-    """People along the horizon, in two loose groups."""
-    tall = size[1] * random.uniform(0.07, 0.10)
-    start, span = random.uniform(0.05, 0.4) * size[0], random.uniform(0.3, 0.5) * size[0]
-    figure = np.array([*FIGURE, *((-x, y) for x, y in reversed(FIGURE) if x)]) * (tall, -tall)
-    count = random.randint(9, 16)
-    feet = [(start + span * (at + random.random()) / count, horizon + tall * random.uniform(0.2, 0.5)) for at in range(count)]
-    return CrowdTruth(
-        shapes=tuple(_flat(figure + np.array(foot)) for foot in sorted(feet, key=lambda foot: foot[1])),
-        colours=tuple(random.choice(("red", "blue", "green", "yellow", "purple", "grey")) for _ in range(count)),
-    )
+    return wide * tall > most * smaller or abs(one.base - other.base) < 2

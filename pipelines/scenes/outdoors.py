@@ -35,7 +35,9 @@ def _pair(name: str, points: Points, paint: str, marked: bool = False) -> tuple[
 PERSON = Template(
     "person", 0.56, (_person,),
     (
-        Part("head", _person[:7] + _person[-6:], "tan"), Part("hair", _hair, "brown"), Part("torso", _torso, marked=True), *_pair("arm", _arm, MAIN),
+        Part("head", _person[:7] + _person[-6:], "tan"), Part("hair", _hair, "brown"),
+        *_pair("eye", ellipse(0.023, 0.925, 0.007, 0.011, 8), "black"), Part("mouth", arc(0.0, 0.885, 0.022, 0.014, 180, 360, 7), "red"),
+        Part("torso", _torso, marked=True), *_pair("arm", _arm, MAIN),
         *_pair("hand", _hand, "tan"), *_pair("leg", _leg, SECOND), *_pair("foot", _foot, "black"),
     ),
     ("room", *OUTSIDE), colours=COATS, seconds=("blue", "black", "grey", "brown", "green"),
@@ -62,7 +64,7 @@ DOG = Template(
 
 
 def _wheel(x: float, radius: float) -> tuple[Part, Part]:
-    return Part("wheel", ellipse(x, radius, radius, radius, 24), "black"), Part("rim", ellipse(x, radius, radius * 0.5, radius * 0.5, 16), "grey")
+    return Part("wheel", ellipse(x, radius, radius, radius, 18), "black"), Part("rim", ellipse(x, radius, radius * 0.5, radius * 0.5, 12), "grey")
 
 
 def _on_wheels(body: Points, wheels: tuple[tuple[float, float], ...], floor: float) -> Points:
@@ -71,7 +73,7 @@ def _on_wheels(body: Points, wheels: tuple[tuple[float, float], ...], floor: flo
     for x, radius in wheels:
         edge = radius * 0.98
         start = 180 - _angle((floor - radius) / radius)
-        found += arc(x, radius, radius, radius, start, 540 - start, 14) if edge else []
+        found += arc(x, radius, radius, radius, start, 540 - start, 10) if edge else []
     return tuple(found)
 
 
@@ -153,14 +155,14 @@ KITE = Template(
     ("park",), "sky", patterns=(PLAIN, STRIPED, CHECKED), turn=28.0,
 )  # fmt: skip
 
-_ball = ellipse(0.0, 0.5, 0.5, 0.5, 32)
+_ball = ellipse(0.0, 0.5, 0.5, 0.5, 26)
 BALL = Template("sports ball", 0.12, (_ball,), (Part("body", _ball, marked=True),), ("park", "room"), turn=40.0)
 
 _string = ((-0.012, 0.34), (0.012, 0.34), (0.03, 0.22), (0.004, 0.10), (0.016, 0.0), (-0.004, 0.0), (-0.018, 0.10), (0.008, 0.22))
-_balloon = (*arc(0.0, 0.70, 0.25, 0.30, 262, -82, 30), (0.05, 0.36), (0.014, 0.37), *_string[2:], (-0.014, 0.37), (-0.05, 0.36))
+_balloon = (*arc(0.0, 0.70, 0.25, 0.30, 262, -82, 24), (0.05, 0.36), (0.014, 0.37), *_string[2:], (-0.014, 0.37), (-0.05, 0.36))
 BALLOON = Template(
     "balloon", 0.28, (_balloon,),
-    (Part("string", _string, "white"), Part("body", arc(0.0, 0.70, 0.25, 0.30, 262, -82, 30), marked=True)),
+    (Part("string", _string, "white"), Part("body", arc(0.0, 0.70, 0.25, 0.30, 262, -82, 24), marked=True)),
     ("park", "room"), "sky", patterns=(PLAIN, STRIPED, DOTTED),
 )  # fmt: skip
 

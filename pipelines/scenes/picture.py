@@ -1,15 +1,15 @@
 """Paint a scene: flat colours, soft shade and patterns, at twice the size and then halved so that edges are smooth."""
 
 import io
-from collections.abc import Iterable
-from functools import cache, lru_cache
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from random import Random
 
 from PIL import Image, ImageChops, ImageDraw
 
 from pipelines.scenes.catalogue import COLOURS, Colour
 from pipelines.scenes.template import CHECKED, DOTTED, PLAIN, STRIPED
-from pipelines.scenes.truth import CrowdTruth, ObjectTruth, PartTruth, Place, Polygon, SceneTruth
+from pipelines.scenes.truth import CrowdTruth, ObjectTruth, PartTruth, Polygon, SceneTruth
 from schemas.keys import stable_int
 
 SCALE = 2
@@ -18,6 +18,9 @@ LARGEST = 1400
 """Side of the pattern sheets: no part is larger."""
 
 SHADE, GLOSS = (30, 25, 45), (255, 255, 255)
+THIN = 6.0
+"""Shade and gloss cover a sixth of what is under them."""
+
 WALLS = ((244, 236, 224), (226, 236, 236), (236, 230, 240), (232, 238, 224), (247, 231, 222))
 FLOORS = ((214, 186, 152), (200, 178, 158), (190, 196, 200), (222, 200, 170))
 SKIES = ((196, 226, 245), (214, 232, 244), (250, 226, 206), (206, 222, 246))
@@ -39,25 +42,30 @@ def paint(scene: SceneTruth) -> Image.Image:
         _paint_crowd(canvas, scene.crowd)
     for one in scene.objects:
         _paint_object(canvas, one)
-    return canvas.reduce(SCALE)
+    picture = canvas.reduce(SCALE)
+    for one in scene.objects:
+        _shade(picture, one)
+    return picture
 
 
 def _backdrop(random: Random, scene: SceneTruth) -> Image.Image:
-    size, horizon = (scene.width * SCALE, scene.height * SCALE), round(scene.horizon * SCALE)
+    width, height, horizon = scene.width * SCALE, scene.height * SCALE, round(scene.horizon * SCALE)
     upper, lower = (WALLS, FLOORS) if scene.place == "room" else (SKIES, MEADOWS)
-    canvas = Image.new("RGB", size)
-    canvas.paste(_fade(random.choice(upper), (size[0], horizon), -14), (0, 0))
-    canvas.paste(_fade(random.choice(lower), (size[0], size[1] - horizon), 16), (0, horizon))
-    {"room": _room, "park": _park, "street": _street}[scene.place](random, ImageDraw.Draw(canvas, "RGBA"), size, horizon)
+    column = Image.new("RGB", (1, height))
+    column.paste(_fade(random.choice(upper), horizon, -14), (0, 0))
+    column.paste(_fade(random.choice(lower), height - horizon, 16), (0, horizon))
+    canvas = column.resize((width, height), Image.Resampling.NEAREST)
+    draw = ImageDraw.Draw(canvas, "RGBA")
+    {"room": _room, "park": _park, "street": _street}[scene.place](random, draw, (width, height), horizon)
     return canvas
 
 
-def _fade(colour: Colour, size: tuple[int, int], change: int) -> Image.Image:
-    """A surface that grows darker (or, negative, lighter) from bottom to top."""
-    column = Image.new("RGB", (1, 24))
-    for y in range(24):
-        column.putpixel((0, y), tuple(max(0, min(255, round(one - change * (1 - y / 12)))) for one in colour))
-    return column.resize((1, size[1]), Image.Resampling.BILINEAR).resize(size, Image.Resampling.NEAREST)
+def _fade(colour: Colour, height: int, change: int) -> Image.Image:
+    """A column that grows darker (or, negative, lighter) from bottom to top."""
+    ends = [tuple(max(0, min(255, one - side * change)) for one in colour) for side in (1, -1)]
+    column = Image.new("RGB", (1, 2))
+    column.putdata(ends)
+    return column.resize((1, height), Image.Resampling.BILINEAR)
 
 
 def _room(random: Random, draw: ImageDraw.ImageDraw, size: tuple[int, int], horizon: int) -> None:
@@ -128,7 +136,7 @@ def _paint_crowd(canvas: Image.Image, crowd: CrowdTruth) -> None:
 
 
 def _paint_object(canvas: Image.Image, one: ObjectTruth) -> None:
-    """Shadow, outline in the main colour, parts, then shade and gloss."""
+    """Shadow, outline in the main colour, then the parts."""
     draw = ImageDraw.Draw(canvas, "RGBA")
     outline = [_scaled(shape) for shape in one.shape]
     box = _box(outline)
@@ -140,7 +148,6 @@ def _paint_object(canvas: Image.Image, one: ObjectTruth) -> None:
         solid.polygon(points, COLOURS[one.colour])
     for part in one.parts:
         _paint_part(canvas, solid, part, one.marking)
-    _shade(canvas, outline, box)
 
 
 def _paint_part(canvas: Image.Image, draw: ImageDraw.ImageDraw, part: PartTruth, marking: str) -> None:
@@ -154,23 +161,18 @@ def _paint_part(canvas: Image.Image, draw: ImageDraw.ImageDraw, part: PartTruth,
         draw.line([*points, *points[:2]], _darker(COLOURS[part.colour]), 2)
 
 
-def _shade(canvas: Image.Image, outline: list[list[float]], box: tuple[int, int, int, int]) -> None:
-    """Darken the right edge and lighten the left one, and draw the contour."""
-    mask = _mask(outline, box)
-    step = max(3, min(box[2] - box[0], box[3] - box[1]) // 9)
-    for colour, strength, shift in ((SHADE, 40, -step), (GLOSS, 46, step // 2)):
-        inner = ImageChops.offset(mask, shift, -step // 3 if shift < 0 else step // 4)
-        edge = ImageChops.subtract(mask, inner)
-        canvas.paste(colour, box, edge.point(_strength(strength)))
+def _shade(picture: Image.Image, one: ObjectTruth) -> None:
+    """Darken the right edge of what is visible and lighten the left one."""
+    box = _box(one.shape)
+    mask = _mask(one.shape, box)
+    seen = _mask(one.visible, box) if one.hidden else mask
+    step = max(2, min(box[2] - box[0], box[3] - box[1]) // 9)
+    for colour, across, down in ((SHADE, -step, -step // 3), (GLOSS, step // 2, step // 4)):
+        edge = ImageChops.subtract(seen, ImageChops.offset(mask, across, down), THIN)
+        picture.paste(colour, box, edge)
 
 
-@cache
-def _strength(share: int) -> list[int]:
-    """A look-up table that takes a full mask to an alpha of `share`."""
-    return [value * share // 255 for value in range(256)]
-
-
-def _mask(polygons: Iterable[list[float]], box: tuple[int, int, int, int]) -> Image.Image:
+def _mask(polygons: Iterable[Sequence[float]], box: tuple[int, int, int, int]) -> Image.Image:
     mask = Image.new("L", (box[2] - box[0], box[3] - box[1]))
     draw = ImageDraw.Draw(mask)
     for points in polygons:
@@ -180,9 +182,9 @@ def _mask(polygons: Iterable[list[float]], box: tuple[int, int, int, int]) -> Im
 
 
 def _sheet(pattern: str, box: tuple[int, int, int, int]) -> Image.Image:
-    """A piece of the pattern, its step a seventh of the part's smaller side."""
+    """A piece of the pattern, its step a quarter of the part's smaller side."""
     wide, tall = box[2] - box[0], box[3] - box[1]
-    step = max(10, min(wide, tall) // 5 // 4 * 4)
+    step = max(12, min(wide, tall) // 4 // 4 * 4)
     return _pattern(pattern, step).crop((0, 0, wide, tall))
 
 
@@ -211,8 +213,8 @@ def _scaled(shape: Polygon) -> list[float]:
     return [value * SCALE for value in shape]
 
 
-def _box(polygons: Iterable[list[float]]) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom in whole pixels of the canvas."""
+def _box(polygons: Iterable[Sequence[float]]) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom in whole pixels."""
     xs = [x for points in polygons for x in points[0::2]]
     ys = [y for points in polygons for y in points[1::2]]
     return int(min(xs)), int(min(ys)), int(max(xs)) + 2, int(max(ys)) + 2

@@ -27,7 +27,7 @@ def box(left: float, bottom: float, right: float, top: float, radius: float = 0.
     return rounded(corners, radius) if radius else corners
 
 
-def ellipse(x: float, y: float, width: float, height: float, count: int = 28) -> Points:
+def ellipse(x: float, y: float, width: float, height: float, count: int = 22) -> Points:
     """An ellipse by its centre and its half axes."""
     return arc(x, y, width, height, 90, 90 - 360 * (count - 1) / count, count)
 
@@ -43,7 +43,7 @@ def band(x: float, y: float, outer: Point, inner: Point, start: float, end: floa
     return (*arc(x, y, *outer, start, end, count), *arc(x, y, *inner, end, start, count))
 
 
-def rounded(points: Sequence[Point], radius: float, steps: int = 4) -> Points:
+def rounded(points: Sequence[Point], radius: float, steps: int = 3) -> Points:
     """The same outline with its corners rounded, each by at most half of the shorter edge that meets there."""
     found: list[Point] = []
     for before, corner, after in zip((points[-1], *points[:-1]), points, (*points[1:], points[0]), strict=True):
@@ -77,3 +77,14 @@ def area(points: Array) -> float:
     """Area of a polygon of shape (n, 2): positive if it runs clockwise on the screen (y downwards)."""
     x, y = points[:, 0], points[:, 1]
     return float(x[:-1] @ y[1:] - x[1:] @ y[:-1] + x[-1] * y[0] - x[0] * y[-1]) / 2
+
+
+def thinned(points: Array, least: float) -> Array:
+    """The polygon without its flattest corners (Visvalingam): those that form a triangle below `least` with their neighbours."""
+    while len(points) > 3:
+        before, after = np.roll(points, 1, 0) - points, np.roll(points, -1, 0) - points
+        corners = np.abs(before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]) / 2
+        if corners.min() >= least:
+            break
+        points = np.delete(points, int(corners.argmin()), axis=0)
+    return points

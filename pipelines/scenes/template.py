@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.scenes.shapes import Array, Point, Points, area
+from pipelines.scenes.shapes import Array, Point, Points, area, thinned
 from pipelines.scenes.truth import Place, Seat
 
 MAIN, SECOND = "main", "second"
@@ -13,6 +13,9 @@ MAIN, SECOND = "main", "second"
 
 PLAIN, STRIPED, DOTTED, CHECKED = "plain", "striped", "dotted", "checked"
 ANY = (PLAIN, STRIPED, DOTTED, CHECKED)
+
+LEAST_CORNER = 0.00035
+"""Corners of smaller area (of a square as high as the object) are dropped, so that outlines have about as many as COCO's."""
 
 HUES = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white")
 """Colours that most things may have."""
@@ -55,19 +58,28 @@ class Frame(NamedTuple):
     """Shape (n, 2), y downwards, every polygon clockwise on the screen."""
     ends: tuple[int, ...]
     """Where each polygon ends: first those of the outline, then one for each part."""
-    low: Array
-    high: Array
+    left: float
+    """These four: of the outline."""
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """Where each polygon starts."""
+        return (0, *self.ends[:-1])
 
 
 def frame(template: Template, *, mirrored: bool = False) -> Frame:
     """The points of a template, facing right or, mirrored, left."""
-    polygons = [_clockwise(points, -1 if mirrored else 1) for points in (*template.outline, *(p.points for p in template.parts))]
+    side = -1 if mirrored else 1
+    polygons = [_clockwise(points, side) for points in (*template.outline, *(part.points for part in template.parts))]
     outline = np.concatenate(polygons[: len(template.outline)])
     ends = np.cumsum([len(polygon) for polygon in polygons])
-    return Frame(np.concatenate(polygons), tuple(ends.tolist()), outline.min(0), outline.max(0))
+    return Frame(np.concatenate(polygons), tuple(ends.tolist()), *outline.min(0).tolist(), *outline.max(0).tolist())
 
 
 def _clockwise(points: Sequence[Point], side: int) -> Array:
-    """Points with y downwards, running clockwise on the screen."""
-    found = np.asarray(points, dtype=float) * (side, -1)
+    """Points with y downwards, running clockwise on the screen, without those that hardly matter."""
+    found = thinned(np.asarray(points, dtype=float) * (side, -1), LEAST_CORNER)
     return found if area(found) > 0 else found[::-1]

@@ -19,10 +19,14 @@ PATTERN_WORDS = {
 }  # fmt: skip
 MARKS = {STRIPED: "stripes", DOTTED: "dots", CHECKED: "checks"}
 PLACES: dict[Place, tuple[str, ...]] = {
-    "room": ("in a bright room", "in a quiet room", "indoors", "on the floor of a room"),
-    "park": ("in a green park", "on the grass", "outdoors under a blue sky", "in a sunny park"),
-    "street": ("on a city street", "along a road", "in front of a row of houses", "on the street"),
+    "room": ("in a bright room", "in a quiet room", "indoors", "in a room with a bare wall"),
+    "park": ("in a green park", "outdoors under the sky", "in a park with green hills", "in the open"),
+    "street": ("in a city street", "in a town", "in front of a row of houses", "on a street with pale houses"),
 }
+"""True of everything in such a scene."""
+
+GROUNDS: dict[Place, str] = {"room": "on the floor", "park": "on the grass", "street": "by the road"}
+"""True of what stands on the ground."""
 
 
 def noun(category: str) -> str:
