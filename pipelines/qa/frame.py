@@ -25,6 +25,9 @@ _LEAVES = r"^([/\\]|[A-Za-z]:|[a-z0-9+]+://)|(^|[/\\])\.\.([/\\]|$)"
 """An absolute path, a URL, or a path that climbs."""
 
 
+_IMAGE = pa.struct([("path", pa.string())])
+
+
 class Frames(NamedTuple):
     """What the expectations look at."""
 
@@ -37,8 +40,12 @@ class Frames(NamedTuple):
 def schema_frame(schema: pa.Schema) -> pd.DataFrame:
     """Columns `name, type, expected`, a row for each column of the file or of `SHARD`."""
     names = list(dict.fromkeys([*SHARD.names, *schema.names]))
-    kinds = [[str(s.field(name).type) if name in s.names else "none" for name in names] for s in (schema, SHARD)]
-    return pd.DataFrame({"name": names, "type": kinds[0], "expected": kinds[1]})
+    expected = {field.name: field.type for field in SHARD}
+    found = {field.name: field.type for field in schema}
+    kinds = [expected[name] if found.get(name) == expected.get(name) else found.get(name, "none") for name in names]
+    return pd.DataFrame({
+        "name": names, "type": list(map(str, kinds)), "expected": [str(expected.get(name, "none")) for name in names],
+    })  # fmt: skip
 
 
 def shard_frame(table: pa.Table) -> Frames:
@@ -46,7 +53,7 @@ def shard_frame(table: pa.Table) -> Frames:
 
     Rows with a missing value are in `samples` with `complete` false and judged no further.
     """
-    table = table.combine_chunks()
+    table = _without_bytes(table).combine_chunks()
     complete = ~_null_rows(table)
     whole = table.filter(pa.array(complete)).combine_chunks()
     regions = _regions(whole)
@@ -54,6 +61,13 @@ def shard_frame(table: pa.Table) -> Frames:
     for name, values in _samples(whole).items():
         samples[name] = _spread(values, complete)
     return Frames(samples, regions)
+
+
+def _without_bytes(table: pa.Table) -> pa.Table:
+    """The table with the path only as `image`: pictures are large, and nothing here looks at them."""
+    paths = pc.struct_field(table["image"], "path")
+    image = pa.chunked_array([pa.StructArray.from_arrays([one], ["path"]) for one in paths.chunks], _IMAGE)
+    return table.set_column(table.column_names.index("image"), "image", image)
 
 
 def _spread(values: npt.NDArray[np.generic], complete: Bools) -> pd.Series:
@@ -64,7 +78,7 @@ def _spread(values: npt.NDArray[np.generic], complete: Bools) -> pd.Series:
 
 
 def _null_rows(table: pa.Table) -> Bools:
-    """Rows with a missing value anywhere but in `image.bytes`."""
+    """Rows with a missing value anywhere."""
     found = np.zeros(table.num_rows, bool)
     for column in table.columns:
         found |= _nulls(_one_chunk(column))
@@ -75,8 +89,7 @@ def _nulls(array: pa.Array) -> Bools:
     found = array.is_null().to_numpy(zero_copy_only=False).copy()
     if pa.types.is_struct(array.type):
         for field in array.type:
-            if field.name != "bytes":
-                found |= _nulls(pc.struct_field(array, field.name))
+            found |= _nulls(pc.struct_field(array, field.name))
     elif pa.types.is_list(array.type) or pa.types.is_fixed_size_list(array.type):
         there = np.flatnonzero(~found)
         lists = array.drop_null()

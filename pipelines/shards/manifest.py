@@ -10,6 +10,7 @@ import fsspec
 import msgspec
 
 from pipelines import storage
+from pipelines.generation.store import GenerationTotals
 from pipelines.shards.writing import FileEntry
 from schemas.columns import SCHEMA_VERSION
 from schemas.errors import BuildError
@@ -48,16 +49,9 @@ class KindEntry(Record, frozen=True, kw_only=True):
     files: tuple[FileEntry, ...] = ()
 
 
-class GenerationTotals(Record, frozen=True, kw_only=True):
-    """What was asked of the model for the rows and rejects of this build."""
-
-    requests: int = 0
-    calls: int = 0
-    cached: int = 0
-    failed: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost_usd: float = 0.0
+NOTHING_ASKED = GenerationTotals(
+    requests=0, calls=0, cached=0, failed=0, prompt_tokens=0, completion_tokens=0, cost_usd=0.0
+)
 
 
 class Manifest(Record, frozen=True, kw_only=True):
@@ -71,7 +65,7 @@ class Manifest(Record, frozen=True, kw_only=True):
     """Versions of what the bytes depend on, such as this package and pyarrow."""
     kinds: dict[str, KindEntry]
     ledger: tuple[LedgerLine, ...] = ()
-    generation: GenerationTotals = GenerationTotals()
+    generation: GenerationTotals = NOTHING_ASKED
 
 
 def write_manifest(out: str, manifest: Manifest) -> None:
@@ -112,10 +106,10 @@ def kind_entry(
     kind: str, files: tuple[FileEntry, ...], *, regions: int, turns: int, generators: dict[str, int]
 ) -> KindEntry:
     """The entry of one kind from its shards; rows are theirs, the paper's count is looked up."""
-    ordered = tuple(sorted(files, key=lambda file: file.path))
-    rows = sum(file.rows for file in ordered)
-    paper = PAPER_COUNTS.get(kind)
-    return KindEntry(rows=rows, regions=regions, turns=turns, paper=paper, generators=generators, files=ordered)
+    return KindEntry(
+        rows=sum(file.rows for file in files), regions=regions, turns=turns, paper=PAPER_COUNTS.get(kind),
+        generators=generators, files=tuple(sorted(files, key=lambda file: file.path)),
+    )  # fmt: skip
 
 
 def damaged_files(out: str, manifest: Manifest) -> dict[str, str]:

@@ -10,6 +10,7 @@ import json
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines import storage
@@ -55,24 +56,29 @@ def shard_path(kind: str, split: str, index: int, count: int) -> str:
     return storage.join("data", kind, shard_name(split, index, count))
 
 
-def write_shard(path: str, rows: pa.Table, *, out: str = "") -> FileEntry:
+def write_shard(path: str, rows: pa.Table, *, out: str = "", embedded: bool | None = None) -> FileEntry:
     """Write rows (columns of `SHARD`) under `out`/`path`; the entry carries `path` as given.
 
-    Rows that carry pictures get small row groups and the features that make `datasets` decode `image`.
+    Where rows carry pictures (`embedded`; None looks whether any does) the file has small row groups and the features
+    that make `datasets` decode `image`.
     """
-    table, embedded = _as_shard(rows)
+    carry = _any_picture(rows) if embedded is None else embedded
     with storage.writing(storage.join(out, path)) as stream:
         sink = _Hashing(stream)
-        pq.write_table(table, sink, row_group_size=EMBEDDED_GROUP_ROWS if embedded else GROUP_ROWS, compression="zstd")
-        return FileEntry(path=path, rows=table.num_rows, bytes=sink.size, sha256=sink.sha256.hexdigest())
+        size = EMBEDDED_GROUP_ROWS if carry else GROUP_ROWS
+        pq.write_table(_as_shard(rows, carry), sink, row_group_size=size, compression="zstd")
+        return FileEntry(path=path, rows=rows.num_rows, bytes=sink.size, sha256=sink.sha256.hexdigest())
 
 
-def _as_shard(rows: pa.Table) -> tuple[pa.Table, bool]:
+def _any_picture(rows: pa.Table) -> bool:
+    pictures = pc.struct_field(rows["image"], "bytes")
+    return bool(pictures.null_count < len(pictures))
+
+
+def _as_shard(rows: pa.Table, embedded: bool) -> pa.Table:
     """The rows in the shard's columns and in one chunk each, because chunk borders would move page borders."""
-    image = rows.column("image").combine_chunks()
-    embedded = bool(rows.num_rows) and image.field("bytes").null_count < rows.num_rows
-    schema = SHARD.with_metadata({**SHARD.metadata, **_image_features()}) if embedded else SHARD
-    return rows.select(SHARD.names).cast(SHARD).replace_schema_metadata(schema.metadata).combine_chunks(), embedded
+    metadata = {**SHARD.metadata, **(_image_features() if embedded else {})}
+    return rows.select(SHARD.names).cast(SHARD).replace_schema_metadata(metadata).combine_chunks()
 
 
 def _image_features() -> dict[bytes, bytes]:

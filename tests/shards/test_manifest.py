@@ -2,11 +2,13 @@
 
 import pathlib
 
+import msgspec
 import pytest
 
+from pipelines.shards.counts import Counts, count
 from pipelines.shards.manifest import (
+    NOTHING_ASKED,
     PAPER_COUNTS,
-    GenerationTotals,
     KindEntry,
     Manifest,
     kind_entry,
@@ -26,7 +28,7 @@ def manifest(*files: FileEntry) -> Manifest:
     return Manifest(
         recipe={"seed": 7, "kinds": ["conversation"]}, recipe_sha256="f" * 64, seed=7, versions={"pyarrow": "25.0.0"},
         kinds={"conversation": kind}, ledger=(ledger,),
-        generation=GenerationTotals(requests=2, calls=1, cached=1, cost_usd=0.25),
+        generation=msgspec.structs.replace(NOTHING_ASKED, requests=2, calls=1, cached=1, cost_usd=0.25),
     )  # fmt: skip
 
 
@@ -95,3 +97,10 @@ def test_the_papers_counts() -> None:
     assert kind_entry("mask_text", (), regions=0, turns=0, generators={}) == KindEntry(
         rows=0, regions=0, turns=0, paper=None
     )  # fmt: skip
+
+
+def test_counts_add_up() -> None:
+    table = drawn.table(drawn.rows(5, regions=3))
+    assert count(table) == Counts(rows=5, regions=15, turns=10, generators={"template": 5})
+    assert count(table.slice(0, 2)) + count(table.slice(2)) == count(table)
+    assert count(table.slice(0, 0)) == Counts()

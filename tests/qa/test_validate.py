@@ -1,0 +1,190 @@
+"""A finished build is held against what it promises; break one promise and it is named."""
+
+import hashlib
+import json
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.qa.expectations import Failure, Verdict
+from pipelines.qa.validate import BUILD_CHECKS, ValidationReport, validate_output
+from pipelines.shards.manifest import read_manifest, write_manifest
+from schemas.errors import BuildError
+from schemas.ledger import LedgerLine
+from tests.qa import builds
+from tests.qa import rows as drawn
+
+
+def broken(out: pathlib.Path) -> dict[str, Any]:
+    report = validate_output(str(out))
+    assert report.passed == (not report.failures)
+    return {one.expectation: one for one in report.failures}
+
+
+def test_a_whole_build_passes(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path)
+    seen: list[tuple[str, int, int]] = []
+    report = validate_output(str(tmp_path), lambda *step: seen.append(step))
+    assert report.passed
+    assert (report.shards, report.rows) == (4, 10)
+    assert seen == [("validate", done, 4) for done in range(5)]
+    report.require()
+    stored = (tmp_path / "qa/validation.json").read_bytes()
+    assert msgspec.json.decode(stored, type=ValidationReport) == report
+    assert not (tmp_path / "qa/evidence").exists()
+
+
+def test_rows_that_break_expectations_are_named_with_evidence(tmp_path: pathlib.Path) -> None:
+    content = builds.shards()
+    content["conversation", "train"][1][0]["regions"][0]["area"] = 7
+    content["conversation", "train"][1][2]["license"] = ""
+    builds.write(tmp_path, content)
+    report = validate_output(str(tmp_path))
+    shard = "data/conversation/train-00001-of-00002.parquet"
+    assert [(one.expectation, one.file, one.examples) for one in report.failures] == [
+        ("license_filled", shard, ("conversation/6",)),
+        ("area_equals_mask", shard, ("conversation/4",)),
+    ]
+    evidence = json.loads((tmp_path / "qa/evidence/conversation/train-00001-of-00002.json").read_text())
+    assert [one["expectation_config"]["meta"]["name"] for one in evidence] == ["license_filled", "area_equals_mask"]
+    with pytest.raises(BuildError, match=r"breaks 2 expectations: license_filled \(1\), area_equals_mask \(1\)"):
+        report.require()
+
+
+def test_what_was_judged_when_written_is_not_judged_again(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path)
+    failure = Failure(expectation="mask_size", kind="mask_text", file=MASK_TEXT, count=2)
+    judged = {MASK_TEXT: Verdict([failure], [{"why": "seen then"}])}
+    assert validate_output(str(tmp_path), judged=judged).failures == (failure,)
+    assert json.loads((tmp_path / "qa/evidence/mask_text/train-00000-of-00001.json").read_text()) == [
+        {"why": "seen then"}
+    ]
+    _change(MASK_TEXT)(tmp_path)
+    assert "mask_size" not in {one.expectation for one in validate_output(str(tmp_path), judged=judged).failures}
+
+
+def test_old_evidence_goes(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path)
+    (tmp_path / "qa/evidence").mkdir(parents=True)
+    (tmp_path / "qa/evidence/old.json").write_text("[]")
+    validate_output(str(tmp_path))
+    assert not (tmp_path / "qa/evidence").exists()
+
+
+def _change(path: str) -> Callable[[pathlib.Path], None]:
+    """Another row count in the footer would be a changed size; a flipped byte is not."""
+
+    def change(out: pathlib.Path) -> None:
+        content = bytearray((out / path).read_bytes())
+        content[60] ^= 1
+        (out / path).write_bytes(content)
+
+    return change
+
+
+def _miscount(out: pathlib.Path) -> None:
+    manifest = read_manifest(str(out))
+    wrong = msgspec.structs.replace(manifest.kinds["mask_text"], turns=99)
+    write_manifest(str(out), msgspec.structs.replace(manifest, kinds={**manifest.kinds, "mask_text": wrong}))
+
+
+def _unbalanced(out: pathlib.Path) -> None:
+    line = LedgerLine(stage="build", source="coco", unit="regions", read=17, kept=16, rejected={})
+    write_manifest(str(out), msgspec.structs.replace(read_manifest(str(out)), ledger=(*builds.LEDGER, line)))
+
+
+def _undefined_reason(out: pathlib.Path) -> None:
+    line = LedgerLine(stage="build", source="coco", unit="regions", read=17, kept=16, rejected={"bad_luck": 1})
+    write_manifest(str(out), msgspec.structs.replace(read_manifest(str(out)), ledger=(*builds.LEDGER, line)))
+    builds.write_rejects(out, [*builds.REJECTS, ("build", "coco", "regions", "coco/3", "bad_luck", "")])
+
+
+MASK_TEXT = "data/mask_text/train-00000-of-00001.parquet"
+FAULTS = [
+    ("files_as_in_manifest", lambda out: (out / MASK_TEXT).unlink()),
+    ("files_as_in_manifest", lambda out: (out / MASK_TEXT).write_bytes(b"PAR1")),
+    ("no_stray_files", lambda out: (out / "data/mask_text/train-00000-of-00009.parquet").write_bytes(b"x")),
+    ("counts_as_in_manifest", _miscount),
+    ("ledger_balances", _unbalanced),
+    ("ledger_balances", _undefined_reason),
+    ("rejects_match_ledger", lambda out: builds.write_rejects(out, builds.REJECTS[1:])),
+    ("rejects_match_ledger", lambda out: (out / "rejects/all.parquet").unlink()),
+]
+
+
+@pytest.mark.parametrize(("expectation", "break_it"), FAULTS)
+def test_a_broken_build_fails_its_expectation_alone(
+    tmp_path: pathlib.Path, expectation: str, break_it: Callable[[pathlib.Path], Any]
+) -> None:
+    builds.write(tmp_path)
+    break_it(tmp_path)
+    assert list(broken(tmp_path)) == [expectation]
+
+
+def test_a_changed_byte_is_seen(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path)
+    _change(MASK_TEXT)(tmp_path)
+    found = broken(tmp_path)
+    assert "changed: sha256" in found["files_as_in_manifest"].detail
+
+
+def test_a_file_that_is_no_parquet_though_the_manifest_agrees(tmp_path: pathlib.Path) -> None:
+    manifest = builds.write(tmp_path)
+    (tmp_path / MASK_TEXT).write_bytes(b"words")
+    entry = manifest.kinds["mask_text"]
+    file = msgspec.structs.replace(entry.files[0], bytes=5, sha256=hashlib.sha256(b"words").hexdigest())
+    kinds = {**manifest.kinds, "mask_text": msgspec.structs.replace(entry, files=(file,))}
+    write_manifest(str(tmp_path), msgspec.structs.replace(manifest, kinds=kinds))
+    assert "cannot be read" in broken(tmp_path)["files_as_in_manifest"].detail
+
+
+def test_an_id_in_two_shards(tmp_path: pathlib.Path) -> None:
+    content = builds.shards()
+    content["mask_text", "train"][0][1]["sample_id"] = "conversation/2"
+    builds.write(tmp_path, content)
+    [one] = broken(tmp_path).values()
+    assert one.expectation == "sample_id_unique_in_build"
+    assert (one.count, one.examples) == (1, ("conversation/2",))
+    assert one.detail.endswith(f"data/conversation/train-00000-of-00002.parquet and {MASK_TEXT}")
+
+
+def test_an_image_in_two_splits(tmp_path: pathlib.Path) -> None:
+    content = builds.shards()
+    content["conversation", "val"][0][0]["image_id"] = "coco/000000000002"
+    builds.write(tmp_path, content)
+    [one] = broken(tmp_path).values()
+    assert one.expectation == "image_in_one_split"
+    assert (one.count, one.examples) == (1, ("coco/000000000002",))
+
+
+def test_every_expectation_about_the_build_has_been_seen_to_fail() -> None:
+    assert {name for name, _ in FAULTS} | {"sample_id_unique_in_build", "image_in_one_split"} == set(BUILD_CHECKS)
+
+
+def test_a_source_that_the_ledger_does_not_know(tmp_path: pathlib.Path) -> None:
+    content = builds.shards()
+    content["mask_text", "train"][0][0]["sources"] = ["coco", "lvis"]
+    builds.write(tmp_path, content)
+    assert list(broken(tmp_path)) == ["sources_known"]
+
+
+def test_zero_rows_of_a_kind(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path, {("mask_text", "train"): [[]], ("conversation", "train"): [drawn.rows(2)]})
+    assert broken(tmp_path) == {}
+
+
+def test_an_empty_shard_still_needs_the_columns(tmp_path: pathlib.Path) -> None:
+    manifest = builds.write(tmp_path, {("mask_text", "train"): [[]]})
+    path = tmp_path / MASK_TEXT
+    pq.write_table(pq.read_table(path).drop_columns(["split"]), path)
+    assert {"columns", "files_as_in_manifest"} == set(broken(tmp_path))
+    assert manifest.kinds["mask_text"].rows == 0
+
+
+def test_an_interrupted_build(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(BuildError, match="no build has finished"):
+        validate_output(str(tmp_path))
