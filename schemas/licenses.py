@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-FROM_FREE_TO_STRICT = ("CC-BY-4.0", "CC-BY-NC-4.0", "unspecified", "research-only")
-"""`unspecified` is what a data set without a stated licence has: all rights are its owners'."""
+FROM_FREE_TO_STRICT = ("CC-BY-4.0", "CC-BY-NC-4.0", "LicenseRef-unstated", "LicenseRef-research-only")
+"""SPDX identifiers. `LicenseRef-unstated` is for a data set without a stated licence: all rights are its owners'."""
 
 
 def strictest(licenses: Iterable[str]) -> str:

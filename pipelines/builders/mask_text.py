@@ -7,7 +7,7 @@ holds the first expression of every region, and so on, so that no row asks about
 
 import prompts
 from pipelines.builders.context import Context
-from pipelines.builders.naming import region_name, sentence
+from pipelines.builders.naming import region_name
 from pipelines.builders.rows import capped, row, turns
 from schemas.keys import stable_choice
 from schemas.records import Built, Region, Reject, Sample, Scene
@@ -73,7 +73,7 @@ def _sample(
             stable_choice(questions, context.seed, KIND, region.region_id, source, place).format(
                 region=region_name(place)
             ),
-            sentence(text),
+            text,
         )
         for place, (region, text) in enumerate(pairs, start=1)
     ]

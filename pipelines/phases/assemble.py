@@ -3,7 +3,6 @@
 The element is one shard. Shards cover ranges of slots, like the plan's files, so each worker reads only what it writes.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from pipelines.phases.progress import Progress, files, silent, watching
 from pipelines.phases.records import read_requests, write_rejects
 from pipelines.phases.running import ONE_WORKER, Running, run, spread
 from pipelines.qa.expectations import Failure, ShardValidator
+from pipelines.shards.counts import Counts, count
 from pipelines.shards.writing import FileEntry, shard_count, shard_path, write_shard
 from schemas import ledger
 from schemas.columns import SHARD, shard_row
@@ -62,9 +62,7 @@ class Written(Record, frozen=True, kw_only=True):
     kind: str
     split: str
     file: FileEntry
-    regions: int
-    turns: int
-    generators: dict[str, int]
+    counts: Counts
     ledger: list[LedgerLine]
     failures: list[Failure]
     evidence: list[dict[str, Any]]
@@ -104,9 +102,7 @@ class Assembler(beam.DoFn):
         verdict = self._validator.validate(rows, shard.kind, file=shard.path, split=shard.split)
         write_rejects(storage.join(self._layout.assembled, f"{shard.name}.parquet"), rejects)
         written = Written(
-            kind=shard.kind, split=shard.split, file=entry, regions=_total(rows, "regions"),
-            turns=_total(rows, "messages") // 2,
-            generators=dict(sorted(Counter(row["name"] for row in rows["generator"].to_pylist()).items())),
+            kind=shard.kind, split=shard.split, file=entry, counts=count(rows),
             ledger=ledger.lines(STAGE, {(shard.kind, "rows"): samples.num_rows + asked}, rejects),
             failures=verdict.failures, evidence=verdict.evidence,
         )  # fmt: skip
@@ -189,8 +185,3 @@ def _with_pictures(rows: pa.Table, data: str) -> pa.Table:
     images = [{"bytes": storage.read_bytes(storage.join(data, path)), "path": path} for path in paths]
     place = rows.column_names.index("image")
     return rows.set_column(place, SHARD.field("image"), pa.array(images, SHARD.field("image").type))
-
-
-def _total(rows: pa.Table, column: str) -> int:
-    """Elements of a list column."""
-    return int(pc.sum(pc.list_value_length(rows[column])).as_py() or 0)

@@ -1,7 +1,6 @@
 """The end of a build: rejects in one file a stage, no stale shards, the manifest."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
@@ -10,21 +9,19 @@ import msgspec
 import pyarrow.parquet as pq
 
 from pipelines import storage
-from pipelines.generation.store import GenerationTotals, ReplyStore
+from pipelines.generation.store import ReplyStore
 from pipelines.phases import generate
 from pipelines.phases.assemble import Written
 from pipelines.phases.layout import Layout
 from pipelines.phases.plan import Plan
-from pipelines.shards.manifest import KindEntry, Manifest, kind_entry, write_manifest
+from pipelines.shards.counts import Counts
+from pipelines.shards.manifest import NOTHING_ASKED, KindEntry, Manifest, kind_entry, write_manifest
 from schemas import ledger
 from schemas.columns import REJECT
 from schemas.errors import BuildError
 from schemas.keys import canonical_json
 
 VERSIONS = ("osprey-data", "apache-beam", "pyarrow", "pycocotools", "numpy", "sentence-transformers")
-NOTHING_ASKED = GenerationTotals(
-    requests=0, calls=0, cached=0, failed=0, prompt_tokens=0, completion_tokens=0, cost_usd=0.0
-)
 
 
 def finish(plan: Plan, layout: Layout, store: ReplyStore, written: Sequence[Written]) -> Manifest:
@@ -58,16 +55,9 @@ def _split_rows(written: Sequence[Written], one: Written) -> int:
 
 
 def _entry(kind: str, written: Sequence[Written]) -> KindEntry:
-    generators: Counter[str] = Counter()
-    for one in written:
-        generators.update(one.generators)
-    return kind_entry(
-        kind,
-        tuple(one.file for one in written),
-        regions=sum(one.regions for one in written),
-        turns=sum(one.turns for one in written),
-        generators=dict(sorted(generators.items())),
-    )
+    counts = sum((one.counts for one in written), Counts())
+    files = tuple(one.file for one in written)
+    return kind_entry(kind, files, regions=counts.regions, turns=counts.turns, generators=counts.generators)
 
 
 def _remove_others(layout: Layout, wanted: set[str]) -> None:

@@ -1,11 +1,16 @@
 """Running a Beam pipeline: in this process, in several, or on a cluster by Beam's own flags."""
 
+import argparse
+import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+from schemas.errors import RecipeError
 
 
 class Running(NamedTuple):
@@ -23,18 +28,36 @@ class Running(NamedTuple):
 ONE_WORKER = Running()
 
 
+def check_flags(flags: Sequence[str]) -> None:
+    """Raise RecipeError for a flag that Beam does not know either: most often a misspelt option of ours."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for options in (PipelineOptions, *PipelineOptions.__subclasses__()):
+        add = getattr(options, "_add_argparse_args", None)
+        if add:
+            add(parser)
+    _, unknown = parser.parse_known_args(list(flags))
+    if unknown:
+        raise RecipeError(f"unknown option {unknown[0]}", hint="See --help; other flags must be flags of Apache Beam.")
+
+
 def run(build: Callable[[beam.Pipeline], object], running: Running) -> None:
-    """Build a pipeline and run it to its end."""
-    options = PipelineOptions(["--default_sdk_harness_log_level=WARNING", *running.beam_flags], save_main_session=False)
+    """Build a pipeline and run it to its end.
+
+    The runner is named here: Beam's `DirectRunner` would first try to download another one.
+    """
+    options = PipelineOptions(list(running.beam_flags), save_main_session=False)
     if any(flag.startswith("--runner") for flag in running.beam_flags):
         with beam.Pipeline(options=options) as pipeline:
             build(pipeline)
         return
-    direct = options.view_as(DirectOptions)
-    direct.direct_num_workers = running.workers
-    direct.direct_running_mode = "multi_processing" if running.workers > 1 else "in_memory"
-    with beam.Pipeline(runner=FnApiRunner(), options=options) as pipeline:
+    options.view_as(DirectOptions).direct_num_workers = running.workers
+    runner = FnApiRunner(default_environment=_processes() if running.workers > 1 else None)
+    with beam.Pipeline(runner=runner, options=options) as pipeline:
         build(pipeline)
+
+
+def _processes() -> SubprocessSDKEnvironment:
+    return SubprocessSDKEnvironment.from_command_string(f"{sys.executable} -m pipelines.phases.worker")
 
 
 def spread(pipeline: beam.Pipeline, items: Sequence[object]) -> beam.PCollection:

@@ -39,6 +39,13 @@ def load(name: str, *, sources: Iterable[str], kinds: Iterable[str], evaluation_
     return recipe
 
 
+def only(recipe: Recipe, kinds: Iterable[str]) -> Recipe:
+    """The recipe with some of its kinds."""
+    wanted = list(kinds)
+    _check_names(recipe.name, "kinds", wanted, recipe.kinds)
+    return msgspec.structs.replace(recipe, kinds={kind: recipe.kinds[kind] for kind in recipe.kinds if kind in wanted})
+
+
 def _parse(name: str) -> object:
     path = str(FOLDER / f"{name}.yaml") if name in names() else name
     if not storage.exists(path):

@@ -16,6 +16,9 @@ from schemas.records import Reject
 
 STAGE = "regions"
 
+VERSION = 1
+"""Raise it when the rules change: masks that were made by other rules are then made again."""
+
 Size = tuple[int, int]
 CocoRle = dict[str, Any]
 

@@ -1,0 +1,212 @@
+"""The command line `osprey-data`."""
+
+import logging
+import os
+import sys
+import warnings
+from typing import TYPE_CHECKING, Annotated
+
+logging.basicConfig(level=logging.ERROR)
+warnings.filterwarnings("ignore", module="great_expectations|apache_beam")
+for name, value in {
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+}.items():
+    os.environ.setdefault(name, value)
+
+import msgspec
+import typer
+
+from pipelines import console, recipes
+from pipelines.builders.context import GENERATORS, TEMPLATE
+from pipelines.phases.layout import Layout
+from schemas.errors import OspreyDataError, RecipeError
+from schemas.recipe import Recipe
+
+if TYPE_CHECKING:
+    from pipelines.phases.running import Running
+
+app = typer.Typer(
+    name="osprey-data",
+    help="""Mask-text instruction data for region-aware vision-language models.
+
+    `build` runs the three phases: [b]plan[/b] (raw files to samples and requests), [b]generate[/b] (requests to
+    replies) and [b]assemble[/b] (replies to checked shards). Each can be run by itself, and each goes on where it was
+    stopped.
+
+    Try it: osprey-data sample scenes --images 200 && osprey-data build --data scenes --out out
+    """,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+BEAM = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+Data = Annotated[str, typer.Option(help="Folder with the raw data: coco/, refer/, llava/, lvis/ ...")]
+Out = Annotated[str, typer.Option(help="Folder for the shards, the manifest, the report and, under work/, the caches.")]
+RecipeName = Annotated[str, typer.Option("--recipe", help="A recipe's name, or the path of a YAML file.")]
+Kinds = Annotated[str, typer.Option(help="Only these kinds of the recipe, with commas between.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only so many images; those with referring expressions first.")]
+GeneratorName = Annotated[str, typer.Option("--generator", help="Who writes: `template` (offline) or `openai`.")]
+Model = Annotated[str, typer.Option(help="Model to ask, instead of the recipe's.")]
+Budget = Annotated[
+    float | None, typer.Option(help="Dollars that this run may spend at most. Nothing is asked without.")
+]
+Price = Annotated[
+    str, typer.Option(help="Dollars per million prompt/completion tokens, such as 0.15/0.6; 0/0 if free.")
+]
+Concurrency = Annotated[int, typer.Option(min=1, help="Requests in flight at a time.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed in an earlier run.")]
+Store = Annotated[str, typer.Option(help="Database URL of the reply store; by default OUT/work/replies.sqlite.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that work on the data. The result is the same.")]
+
+
+@app.command()
+def sample(
+    folder: Annotated[str, typer.Argument(help="Folder to make.")],
+    images: Annotated[int, typer.Option(min=1, help="How many pictures.")] = 200,
+    seed: Annotated[int, typer.Option(help="Other seeds give other pictures.")] = 0,
+    pictures: Annotated[bool, typer.Option(help="Draw the pictures, or write only the annotations.")] = True,
+) -> None:
+    """Draw sample scenes with known truth, in the raw formats of the sources."""
+    from pipelines.scenes import write_scenes
+
+    with console.bars() as progress:
+        write_scenes(
+            folder, images, seed, pictures, progress=lambda done, total: progress("drawing scenes", done, total)
+        )
+    console.out.print(f"{images} scenes in {folder}")
+
+
+@app.command(context_settings=BEAM)
+def build(
+    context: typer.Context,
+    data: Data,
+    out: Out,
+    recipe: RecipeName = "object-level",
+    kinds: Kinds = "",
+    limit: Limit = None,
+    generator: GeneratorName = TEMPLATE,
+    model: Model = "",
+    budget_usd: Budget = None,
+    price: Price = "",
+    concurrency: Concurrency = 16,
+    retry_failed: RetryFailed = False,
+    replies: Store = "",
+    workers: Workers = 1,
+) -> None:
+    """Plan, generate and assemble: from raw data to checked shards, a report and a ledger.
+
+    Flags that are not listed here go to Beam, such as --runner=FlinkRunner. After an interruption the same command
+    goes on.
+    """
+    from pipelines.phases import build as phases
+
+    phases.build(
+        _recipe(recipe, kinds, model), data, _layout(out), generator=_generator(generator), limit=limit,
+        asking=phases.Asking(budget_usd, price, concurrency, retry_failed, replies),
+        running=_running(workers, context.args),
+    )  # fmt: skip
+
+
+@app.command(context_settings=BEAM)
+def plan(
+    context: typer.Context,
+    data: Data,
+    out: Out,
+    recipe: RecipeName = "object-level",
+    kinds: Kinds = "",
+    limit: Limit = None,
+    generator: GeneratorName = TEMPLATE,
+    model: Model = "",
+    price: Price = "",
+    workers: Workers = 1,
+) -> None:
+    """Phase 1: read the sources, make masks, join, write samples and requests, and say what the requests would cost."""
+    from pipelines.phases import build as phases
+
+    phases.plan(
+        _recipe(recipe, kinds, model), data, _layout(out), generator=_generator(generator), limit=limit,
+        asking=phases.Asking(price=price), running=_running(workers, context.args),
+    )  # fmt: skip
+
+
+@app.command()
+def generate(
+    out: Out,
+    budget_usd: Budget = None,
+    price: Price = "",
+    concurrency: Concurrency = 16,
+    retry_failed: RetryFailed = False,
+    replies: Store = "",
+) -> None:
+    """Phase 2: ask the model for every reply that the store lacks.
+
+    OPENAI_API_KEY is the key; OPENAI_BASE_URL names another server than OpenAI's.
+    """
+    from pipelines.phases import build as phases
+
+    phases.ask(_layout(out), phases.Asking(budget_usd, price, concurrency, retry_failed, replies))
+
+
+@app.command(context_settings=BEAM)
+def assemble(context: typer.Context, out: Out, replies: Store = "", workers: Workers = 1) -> None:
+    """Phase 3: samples, requests and replies to checked shards, rejects, manifest and report."""
+    from pipelines.phases import build as phases
+
+    phases.assemble(_layout(out), phases.Asking(store=replies), _running(workers, context.args))
+
+
+@app.command()
+def validate(out: Annotated[str, typer.Argument(help="Folder of a finished build.")]) -> None:
+    """Check a finished build: every shard, the counts, the rejects and the ledger."""
+    from pipelines.phases import build as phases
+
+    phases.validate(_layout(out))
+
+
+def _recipe(name: str, kinds: str, model: str) -> Recipe:
+    from pipelines.builders import BUILDERS
+    from pipelines.sources import EVALUATION_SETS, SOURCES
+
+    recipe = recipes.load(name, sources=SOURCES, kinds=BUILDERS, evaluation_sets=EVALUATION_SETS)
+    if kinds:
+        recipe = recipes.only(recipe, [kind.strip() for kind in kinds.split(",")])
+    if model:
+        recipe = msgspec.structs.replace(recipe, generation=msgspec.structs.replace(recipe.generation, model=model))
+    return recipe
+
+
+def _generator(name: str) -> str:
+    if name not in GENERATORS:
+        raise RecipeError(f"no generator {name!r}", hint=f"Known: {', '.join(GENERATORS)}.")
+    return name
+
+
+def _layout(out: str) -> Layout:
+    return Layout(out.rstrip("/"))
+
+
+def _running(workers: int, flags: list[str]) -> "Running":
+    from pipelines.phases.running import Running, check_flags
+
+    check_flags(flags)
+    return Running(workers, tuple(flags))
+
+
+def main() -> None:
+    """Entry point: errors that a user can mend are shown without a traceback."""
+    try:
+        app()
+    except OspreyDataError as error:
+        console.fail(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.err.print("interrupted; the same command goes on where this one stopped")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""What the command line shows: progress bars, tables, errors."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from pipelines.generation import engine
+from pipelines.phases.progress import Progress as Report
+from pipelines.shards.manifest import Manifest
+from schemas.errors import OspreyDataError
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def bars() -> Iterator[Report]:
+    """Progress bars, one for each thing that is done, while the block runs."""
+    columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            name = what.split(":")[0]
+            if name not in tasks:
+                tasks[name] = progress.add_task(name, total=total)
+            progress.update(tasks[name], completed=done, total=total, description=what)
+
+        yield report
+
+
+@contextmanager
+def asking(total: int) -> Iterator[engine.Report]:
+    """A progress bar for requests, with retries, failures and dollars."""
+    text = TextColumn("{task.fields[state]}")
+    columns = (TextColumn("asking the model        "), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), text)
+    with Progress(*columns, console=err) as progress:
+        task = progress.add_task("asking", total=total, state="")
+
+        def report(now: engine.Progress) -> None:
+            state = f"in flight {now.in_flight}  retries {now.retries}  failed {now.failed}  ${now.spent_usd:.4f}"
+            progress.update(task, completed=now.cached + now.answered + now.failed, state=state)
+
+        yield report
+
+
+def show_manifest(manifest: Manifest) -> None:
+    """What was built, kind by kind, and what became of the rest."""
+    table = Table("kind", "rows", "regions", "turns", "paper", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for kind, entry in manifest.kinds.items():
+        paper = "" if entry.paper is None else f"{entry.paper:,}"
+        table.add_row(kind, f"{entry.rows:,}", f"{entry.regions:,}", f"{entry.turns:,}", paper)
+    out.print(table)
+    rejected = sum(sum(line.rejected.values()) for line in manifest.ledger)
+    out.print(f"ledger: {len(manifest.ledger)} lines, {rejected:,} rejects, each with its reason in rejects/")
+
+
+def fail(error: OspreyDataError) -> None:
+    """An error as a user should see it."""
+    err.print(f"error: {error.message}", style="bold red", markup=False)
+    if error.hint:
+        err.print(error.hint, markup=False)

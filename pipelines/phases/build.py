@@ -1,0 +1,152 @@
+"""The commands: the phases one after the other, with what a person sees of them."""
+
+from typing import NamedTuple
+
+from pipelines import console, storage
+from pipelines.builders.context import OPENAI, TEMPLATE
+from pipelines.generation.engine import Outcome
+from pipelines.generation.prices import parse_price
+from pipelines.generation.settings import Settings, from_environment
+from pipelines.generation.store import ReplyStore
+from pipelines.phases import generate, sources
+from pipelines.phases.assemble import write_shards
+from pipelines.phases.finish import finish
+from pipelines.phases.layout import Layout
+from pipelines.phases.plan import Plan, make_plan, read_plan
+from pipelines.phases.running import Running
+from pipelines.qa.expectations import Verdict
+from pipelines.qa.validate import validate_output
+from schemas.errors import BudgetError, GenerationError
+from schemas.recipe import Recipe
+
+
+class Asking(NamedTuple):
+    """What the command line says about asking a model."""
+
+    budget_usd: float | None = None
+    price: str = ""
+    concurrency: int = 16
+    retry_failed: bool = False
+    store: str = ""
+
+    def settings(self) -> Settings:
+        """With the server of the environment."""
+        return from_environment(
+            budget_usd=self.budget_usd,
+            price=parse_price(self.price) if self.price else None,
+            concurrency=self.concurrency,
+            retry_failed=self.retry_failed,
+        )
+
+    def replies(self, layout: Layout) -> ReplyStore:
+        """The reply store of a build."""
+        return ReplyStore(self.store or layout.replies_url)
+
+
+def build(
+    recipe: Recipe,
+    data: str,
+    layout: Layout,
+    *,
+    generator: str = TEMPLATE,
+    limit: int | None = None,
+    asking: Asking,
+    running: Running,
+) -> None:
+    """All three phases. Where the model cannot be asked, everything else is built before the error is raised."""
+    if generator == OPENAI and asking.budget_usd is None and not _asked_before(asking, layout):
+        raise GenerationError(
+            "nothing is asked without a budget", hint="Say what this run may spend at most, in dollars: --budget-usd 5"
+        )
+    made = _plan(recipe, data, layout, generator, limit, running)
+    try:
+        _ask(made, layout, asking)
+    finally:
+        _assemble(made, layout, asking, running)
+
+
+def plan(
+    recipe: Recipe,
+    data: str,
+    layout: Layout,
+    *,
+    generator: str = TEMPLATE,
+    limit: int | None = None,
+    asking: Asking,
+    running: Running,
+) -> None:
+    """The first phase, and what the second would cost."""
+    made = _plan(recipe, data, layout, generator, limit, running)
+    for kind, rows in made.rows.items():
+        console.out.print(f"{kind}: {sum(rows.values()):,} rows")
+    if made.requests:
+        cost = generate.cost(made, layout, asking.settings())
+        console.out.print(
+            f"{cost.requests:,} requests, at most about {cost.prompt_tokens:,} prompt and {cost.completion_tokens:,} "
+            f"completion tokens, ${cost.cost_usd:,.2f} ({cost.priced_by})"
+        )
+
+
+def ask(layout: Layout, asking: Asking) -> None:
+    """The second phase."""
+    _ask(read_plan(layout), layout, asking)
+
+
+def assemble(layout: Layout, asking: Asking, running: Running) -> None:
+    """The third phase."""
+    _assemble(read_plan(layout), layout, asking, running)
+
+
+def validate(layout: Layout) -> None:
+    """Check a finished build; BuildError names the expectations that it breaks."""
+    with console.bars() as progress:
+        report = validate_output(layout.out, progress)
+    report.require()
+    console.out.print(f"{layout.out}: {report.rows:,} rows in {report.shards} shards pass {len(report.checks)} checks")
+
+
+def _plan(recipe: Recipe, data: str, layout: Layout, generator: str, limit: int | None, running: Running) -> Plan:
+    found = sources.look(recipe, data)
+    for missing in found.missing:
+        console.out.print(f"not there, so done without: {missing.message()}", markup=False)
+    for note in (note for one in found.located for note in one.notes):
+        console.out.print(note, markup=False)
+    with console.bars() as progress:
+        return make_plan(recipe, data, layout, generator=generator, limit=limit, running=running, progress=progress)
+
+
+def _ask(plan: Plan, layout: Layout, asking: Asking) -> None:
+    if not plan.requests:
+        return
+    with console.asking(plan.requests) as progress:
+        outcome = generate.answer(plan, layout, asking.replies(layout), asking.settings(), progress)
+    console.out.print(
+        f"requests {outcome.requests:,}: {outcome.cached:,} known, {outcome.answered:,} answered, "
+        f"{outcome.failed:,} failed, ${outcome.spent_usd:.4f} spent"
+    )
+    _complain(outcome)
+
+
+def _complain(outcome: Outcome) -> None:
+    if outcome.left:
+        raise BudgetError(
+            f"{outcome.left:,} requests were not asked: {outcome.stopped}",
+            hint="Everything else is built. The same command with a larger --budget-usd asks only what is missing.",
+        )
+
+
+def _assemble(plan: Plan, layout: Layout, asking: Asking, running: Running) -> None:
+    store = asking.replies(layout)
+    with console.bars() as progress:
+        written = write_shards(plan, layout, store, running=running, progress=progress)
+        manifest = finish(plan, layout, store, written)
+        judged = {one.file.path: Verdict(one.failures, one.evidence) for one in written}
+        report = validate_output(layout.out, progress, judged)
+    console.show_manifest(manifest)
+    report.require()
+    console.out.print(f"all {len(report.checks)} checks pass")
+    console.out.print(f"report: {storage.join(layout.out, 'qa', 'index.html')}")
+
+
+def _asked_before(asking: Asking, layout: Layout) -> bool:
+    return bool(asking.store) or storage.exists(layout.replies_url.removeprefix("sqlite:///"))
