@@ -14,3 +14,11 @@ SOURCES: dict[str, Source] = {
     "llava": llava.SOURCE,
     "lvis": lvis.SOURCE,
 }
+
+EVALUATION_SETS = (
+    "coco_val2017", "lvis_val",
+    "refcoco_val", "refcoco_testA", "refcoco_testB", "refcoco_test",
+    "refcoco+_val", "refcoco+_testA", "refcoco+_testB",
+    "refcocog_val", "refcocog_test",
+)  # fmt: skip
+"""The `split` of records and images that belong to an evaluation set; a recipe says which are kept out."""

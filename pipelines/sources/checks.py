@@ -18,7 +18,17 @@ from schemas.records import TRAIN, Image
 _REASONS = ("", "duplicate_id", "unknown_image", "unknown_category", "malformed_record", "crowd")
 """In the order in which they are judged: the first that applies is the one counted."""
 
+_DENSE = 1 << 24
+"""Ids below this are looked up in a table; COCO's images have numbers below 600,000."""
+
 EXPRESSIONS = ANNOTATION.field("expressions").type
+
+
+class Links(NamedTuple):
+    """For each annotation of a file the row of its image and of its category; -1 for what is not known."""
+
+    images: Ints
+    categories: Ints
 
 
 class Checked(NamedTuple):
@@ -35,12 +45,15 @@ class Checked(NamedTuple):
 
 
 def lookup(values: Ints, keys: Ints) -> Ints:
-    """Position in `keys` (no repeats) of each value; -1 where it is not there."""
-    if not len(keys):
-        return np.full(len(values), -1, np.int64)
-    order = np.argsort(keys, kind="stable")
-    found = order[np.clip(np.searchsorted(keys, values, sorter=order), 0, len(keys) - 1)]
-    return np.where(keys[found] == values, found, -1)
+    """Position in `keys` (no repeats, none negative) of each value; -1 where it is not there."""
+    highest = int(keys.max(initial=0))
+    if highest >= _DENSE:
+        order = np.argsort(keys, kind="stable")
+        found = order[np.clip(np.searchsorted(keys, values, sorter=order), 0, len(keys) - 1)]
+        return np.where(keys[found] == values, found, -1)
+    table = np.full(highest + 2, -1, np.int64)
+    table[keys] = np.arange(len(keys))
+    return table[np.clip(values, 0, highest + 1)]
 
 
 def first_of_each(ids: Ints) -> npt.NDArray[np.bool_]:
@@ -50,32 +63,21 @@ def first_of_each(ids: Ints) -> npt.NDArray[np.bool_]:
     return first
 
 
-def check(file: InstanceFile, images: Images) -> Checked:
+def link(file: InstanceFile, images: Images) -> Links:
+    """Find each annotation's image and category."""
+    categories = np.fromiter(file.categories, np.int64, len(file.categories))
+    return Links(lookup(file.annotations.images, images.numbers), lookup(file.annotations.categories, categories))
+
+
+def check(file: InstanceFile, links: Links) -> Checked:
     """Keep what has its own id, a known image and category, a finite box that is not negative, and is no crowd."""
     found = file.annotations
-    image = lookup(found.images, images.numbers)
-    category = lookup(found.categories, np.fromiter(file.categories, np.int64, len(file.categories)))
     sound = np.isfinite(found.boxes).all(axis=1) & (found.boxes[:, 2:] >= 0).all(axis=1)
-    faults = np.stack([~first_of_each(found.ids), image < 0, category < 0, ~sound, found.crowd])
+    faults = np.stack([~first_of_each(found.ids), links.images < 0, links.categories < 0, ~sound, found.crowd])
     reason = np.where(faults.any(axis=0), faults.argmax(axis=0) + 1, 0)
     kept = np.flatnonzero(reason == 0)
     findings = [_finding(found, file.unit, row, int(reason[row])) for row in np.flatnonzero(reason).tolist()]
-    return Checked(found.take(kept), image[kept], category[kept], findings)
-
-
-def with_present(file: InstanceFile, images: Images) -> list[Image]:
-    """The image rows with the names of all categories annotated on them, rejected annotations included."""
-    found = file.annotations
-    names = [category.name for category in file.categories.values()]
-    image = lookup(found.images, images.numbers)
-    category = lookup(found.categories, np.fromiter(file.categories, np.int64, len(names)))
-    pairs = np.unique(np.stack([image, category], axis=1)[(image >= 0) & (category >= 0)], axis=0)
-    edges = np.searchsorted(pairs[:, 0], np.arange(len(images.rows) + 1)).tolist()
-    present = [names[each] for each in pairs[:, 1].tolist()]
-    return [
-        msgspec.structs.replace(row, present=tuple(present[edges[index] : edges[index + 1]]))
-        for index, row in enumerate(images.rows)
-    ]
+    return Checked(found.take(kept), links.images[kept], links.categories[kept], findings)
 
 
 def _finding(columns: Columns, unit: str, row: int, reason: int) -> Finding:
@@ -86,6 +88,20 @@ def _finding(columns: Columns, unit: str, row: int, reason: int) -> Finding:
     }.get(_REASONS[reason], "")
     key = record_key(unit, int(columns.position[row]), int(columns.ids[row]))
     return Finding(key, _REASONS[reason], detail)
+
+
+def with_present(file: InstanceFile, images: Images, links: Links) -> list[Image]:
+    """The image rows with the names of all categories annotated on them, rejected annotations included."""
+    names = [category.name for category in file.categories.values()]
+    known = (links.images >= 0) & (links.categories >= 0)
+    pairs = np.sort(links.images[known] * len(names) + links.categories[known])
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
+    edges = np.searchsorted(pairs, np.arange(len(images.rows) + 1) * len(names)).tolist()
+    present = [names[each] for each in (pairs % max(1, len(names))).tolist()]
+    return [
+        msgspec.structs.replace(row, present=tuple(present[edges[index] : edges[index + 1]]))
+        for index, row in enumerate(images.rows)
+    ]
 
 
 def annotations(

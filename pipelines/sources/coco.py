@@ -1,7 +1,7 @@
 """COCO 2017: instance masks of 80 categories and captions (Lin et al., ECCV 2014; https://cocodataset.org)."""
 
 from pipelines.sources.captions import read_captions
-from pipelines.sources.checks import annotations, check, with_present
+from pipelines.sources.checks import annotations, check, link, with_present
 from pipelines.sources.coco_json import image_rows, read_instances
 from pipelines.sources.evaluation import add_evaluation_images
 from pipelines.sources.spec import FileSpec, Reading, Source, SourceSpec
@@ -39,10 +39,11 @@ def read(files: dict[str, str]) -> Reading:
     """Instances and captions of train2017, and the images of val2017."""
     file = read_instances(files["instances"])
     images = image_rows(file.images, file.image_index, SPEC.name, "train2017", exhaustive=True)
-    checked = check(file, images)
+    links = link(file, images)
+    checked = check(file, links)
     findings = [*file.findings, *images.findings, *checked.findings]
     read_counts = dict(file.read)
-    rows = {row.image_id: row for row in with_present(file, images)}
+    rows = {row.image_id: row for row in with_present(file, images, links)}
     texts = []
     if "captions" in files:
         captions = read_captions(files["captions"], SPEC.name, "train2017", rows)

@@ -5,7 +5,7 @@ Annotated federatedly: a category is known to be absent only from the images who
 
 import msgspec
 
-from pipelines.sources.checks import annotations, check, with_present
+from pipelines.sources.checks import annotations, check, link, with_present
 from pipelines.sources.coco_json import ImageEntry, image_rows, read_instances
 from pipelines.sources.evaluation import add_evaluation_images
 from pipelines.sources.names import image_id
@@ -51,9 +51,13 @@ def read(files: dict[str, str]) -> Reading:
     file = read_instances(files["train"], FederatedImage)
     _refuse_v05(files["train"], file.categories)
     images = image_rows(file.images, file.image_index, SPEC.name, "train2017", exhaustive=False)
-    checked = check(file, images)
+    links = link(file, images)
+    checked = check(file, links)
     entries = {image_id(entry.id): entry for entry in reversed(file.images)}
-    rows = {row.image_id: _federated(row, entries[row.image_id], file.categories) for row in with_present(file, images)}
+    rows = {
+        row.image_id: _federated(row, entries[row.image_id], file.categories)
+        for row in with_present(file, images, links)
+    }
     findings = [*file.findings, *images.findings, *checked.findings]
     counts = dict(file.read)
     if "val" in files:

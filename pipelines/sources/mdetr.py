@@ -6,7 +6,7 @@ github.com/ashkamath/mdetr scripts/fine-tuning/refexp_coco_format.py.
 
 import numpy as np
 
-from pipelines.sources.checks import Checked, check, first_of_each, lookup
+from pipelines.sources.checks import Checked, check, first_of_each, link, lookup
 from pipelines.sources.coco_json import (
     AnnotationEntry,
     Id,
@@ -46,7 +46,7 @@ def read(name: str, path: str, evaluation_path: str | None = None) -> Reading:
     """A record is a sentence; those of one annotation become one row. Everything in `path` is for training."""
     file = read_instances(path, SentenceImage, SentenceAnnotation, unit=UNIT)
     images, findings = _images(file.images, file.image_index, name, TRAIN)
-    checked = check(file, images)
+    checked = check(file, link(file, images))
     gathered, duplicates = _gather(name, file, images, checked)
     rows = {row.image_id: row for row in images.rows}
     findings += [*file.findings, *checked.findings, *duplicates]

@@ -1,6 +1,6 @@
 """Names of images and categories: the same picture has one id in every data set that rests on COCO."""
 
-import posixpath
+import functools
 import re
 
 from pipelines.sources.text import clean_line
@@ -8,7 +8,8 @@ from pipelines.sources.text import clean_line
 FOLDERS = ("train2017", "val2017")
 
 _NAME_2014 = re.compile(r"^COCO_(?:train|val|test)2014_(\d{12}\.\w+)$")
-_URL_FOLDER = re.compile(r"/((?:train|val|test|unlabeled)2017)/[^/]+$")
+_PLAIN = re.compile(r"\w+\.\w+")
+_FOLDER_2017 = re.compile(r"(?:train|val|test|unlabeled)2017")
 _COCO_NAME = re.compile(r"^(?:COCO_(?:train|val|test)2014_)?(\d{12})\.(?:jpg|jpeg|png)$", re.IGNORECASE)
 
 
@@ -19,13 +20,15 @@ def image_id(number: int) -> str:
 
 def coco_number(file_name: str) -> int | None:
     """The number in a COCO file name of 2014 or 2017, with or without a folder; None where it is no such name."""
-    found = _COCO_NAME.match(posixpath.basename(file_name))
+    found = _COCO_NAME.match(file_name.rpartition("/")[2])
     return int(found[1]) if found else None
 
 
 def is_safe(file_name: str) -> bool:
     """Whether a file name stays below the folder it is joined to."""
-    if not file_name or "\\" in file_name or "\0" in file_name or ":" in file_name:
+    if _PLAIN.fullmatch(file_name):
+        return True
+    if not file_name or any(mark in file_name for mark in ("\\", "\0", ":")):
         return False
     return not file_name.startswith(("/", "~")) and ".." not in file_name.split("/")
 
@@ -37,12 +40,16 @@ def image_paths(number: int, file_name: str, coco_url: str, folder: str) -> tupl
     `folder`, then the other one of 2017. Names of 2014 become those of 2017. `file_name` must be safe, or empty
     (LVIS v1 has none).
     """
-    base = posixpath.basename(file_name) or f"{number:012d}.jpg"
-    renamed = _NAME_2014.match(base)
-    name = renamed[1] if renamed else base
-    url = _URL_FOLDER.search(coco_url)
-    folders = dict.fromkeys([*([url[1]] if url else []), folder, *FOLDERS])
-    return tuple(f"coco/{each}/{name}" for each in folders)
+    name = file_name.rpartition("/")[2] or f"{number:012d}.jpg"
+    renamed = _NAME_2014.match(name) if name.startswith("COCO_") else None
+    name = renamed[1] if renamed else name
+    return tuple([f"coco/{each}/{name}" for each in _folders(coco_url.rpartition("/")[0].rpartition("/")[2], folder)])
+
+
+@functools.cache
+def _folders(url_folder: str, folder: str) -> tuple[str, ...]:
+    first = (url_folder,) if _FOLDER_2017.fullmatch(url_folder) else ()
+    return tuple(dict.fromkeys((*first, folder, *FOLDERS)))
 
 
 def category_text(name: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from pipelines.sources import refer_pickle
-from pipelines.sources.checks import check
+from pipelines.sources.checks import check, link
 from pipelines.sources.coco_json import image_rows, read_instances
 from pipelines.sources.expressions import UNIT, Gathered
 from pipelines.sources.json_window import record_key
@@ -20,7 +20,7 @@ def read(name: str, refs: str, instances: str) -> Reading:
     """A record is a sentence. Annotations and images that no reference points to are not records."""
     file = read_instances(instances)
     images = image_rows(file.images, file.image_index, name, "train2017", exhaustive=False)
-    checked = check(file, images)
+    checked = check(file, link(file, images))
     dropped = {finding.key.rpartition(" ")[2]: finding for finding in [*file.findings, *checked.findings]}
     sentences = _Sentences(name, dict(zip(checked.columns.objects.tolist(), range(len(checked.images)), strict=True)))
     for index, ref in enumerate(refer_pickle.load(refs)):
