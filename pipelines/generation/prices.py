@@ -28,8 +28,9 @@ TEMPLATE_TOKENS = 16
 """At most what a chat template adds to a message: its role and the marks around it."""
 OVERHEAD_TOKENS = 64
 """At most what a chat template adds to a conversation, such as a default system prompt."""
-BYTES_PER_TOKEN = 3
-"""A low guess for English text with numbers, so that estimates err on the high side."""
+BYTES_PER_TOKEN = 2
+"""A low guess for English text with boxes, so that estimates err on the high side. Measured on the 40 published prompts
+with SmolLM2's tokeniser, which takes every digit apart: 1.9 to 3.0, 2.4 on average."""
 
 
 class Estimate(Record, frozen=True, kw_only=True):

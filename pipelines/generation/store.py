@@ -7,6 +7,7 @@ committed, and on the disk, before `save` returns. Failures stand beside answers
 import math
 import os
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -95,8 +96,9 @@ class ReplyStore:
         row = {"kind": kind, **{name: getattr(reply, name) for name in Reply.__struct_fields__}}
         asked = {"key": reply.key, "payload": canonical_json(payload).decode()}
         with self._errors_told("written"), self._open().begin() as connection:
-            connection.execute(self._upsert(_requests), asked)
-            connection.execute(self._upsert(_replies, unless_answered=bool(reply.error)), row)
+            dialect = connection.dialect.name
+            connection.execute(_upsert(_requests, dialect), asked)
+            connection.execute(_upsert(_replies, dialect, unless_answered=bool(reply.error)), row)
 
     def totals(self, keys: Iterable[str]) -> GenerationTotals:
         """What exactly these requests came to; a repeated key stands for a request that another one answers."""
@@ -128,13 +130,6 @@ class ReplyStore:
     def _select(self, columns: list[sa.Column[Any]], keys: list[str]) -> list[sa.Row[Any]]:
         with self._errors_told("read"), self._open().connect() as connection:
             return list(connection.execute(sa.select(*columns).where(_replies.c.key.in_(keys))))
-
-    def _upsert(self, table: sa.Table, *, unless_answered: bool = False) -> sa.Insert:
-        dialect = postgresql if self._open().dialect.name == "postgresql" else sqlite
-        insert = dialect.insert(table)
-        others = {column.name: insert.excluded[column.name] for column in table.columns if column.name != "key"}
-        where = _replies.c.error != "" if unless_answered else None
-        return insert.on_conflict_do_update(index_elements=[table.c.key], set_=others, where=where)
 
     def _open(self) -> sa.Engine:
         """The engine of this process; a forked child must not use its parent's connections."""
@@ -211,6 +206,15 @@ def _prepare(engine: sa.Engine, url: str) -> None:
             f"{_readable(url)} is a database, but no reply store (it has the tables {', '.join(sorted(tables))})",
             hint="Give another path: nothing is changed in this one.",
         )
+
+
+@cache
+def _upsert(table: sa.Table, dialect: str, *, unless_answered: bool = False) -> sa.Insert:
+    """Insert a row or write over the one of that key, unless that one is an answer."""
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    others = {column.name: insert.excluded[column.name] for column in table.columns if column.name != "key"}
+    where = _replies.c.error != "" if unless_answered else None
+    return insert.on_conflict_do_update(index_elements=[table.c.key], set_=others, where=where)
 
 
 def _readable(url: str) -> str:
