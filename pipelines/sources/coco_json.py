@@ -5,6 +5,7 @@ Fields that are not named here are ignored.
 """
 
 from collections.abc import Iterable
+from itertools import chain
 from operator import attrgetter
 from typing import Annotated, Any, NamedTuple
 
@@ -217,7 +218,7 @@ def _columns(window: Window) -> Columns:
         objects=column("original_id") if records and hasattr(records[0], "original_id") else ids,
         images=column("image_id"),
         categories=column("category_id"),
-        boxes=np.array([each.bbox for each in records], np.float64).reshape(-1, 4),
+        boxes=np.fromiter(chain.from_iterable(each.bbox for each in records), np.float64).reshape(-1, 4),
         crowd=column("iscrowd") != 0,
         starts=places[:, 0],
         lengths=places[:, 1],
