@@ -1,7 +1,7 @@
 """Sample scenes: procedural pictures whose truth is known, written as a raw data tree in the sources' official formats.
 
-    draw_scene(seed, index) -> SceneTruth         what is in a scene; a pure function
-    write_scenes(folder, images, seed)            the tree: pictures and every annotation file
+draw_scene(seed, index) -> SceneTruth         what is in a scene; a pure function
+write_scenes(folder, images, seed)            the tree: pictures and every annotation file
 """
 
 from pipelines.scenes.draw import draw_scene

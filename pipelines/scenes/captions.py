@@ -9,18 +9,28 @@ from pipelines.scenes.truth import ObjectTruth, SceneTruth
 from pipelines.scenes.words import GROUNDS, PLACES, article, listed, looks, noun, nouns, number, sentence
 
 EMPTY = {
-    "room": ("an empty room with a wooden floor", "a bare wall and a floor", "a room with nothing in it", "there is nothing on the floor", "a quiet room without furniture"),
-    "park": ("an empty meadow under the sky", "green grass and hills", "a park with nobody in it", "a path leads over the grass", "clouds above green hills"),
-    "street": ("an empty street with houses", "a road in front of pale houses", "a city street without traffic", "a quiet road and a pavement", "houses along a road"),
+    "room": (
+        "an empty room with a wooden floor", "a bare wall and a floor", "a room with nothing in it",
+        "there is nothing on the floor", "a quiet room without furniture",
+    ),
+    "park": (
+        "an empty meadow under the sky", "green grass and hills", "a park with nobody in it",
+        "a path leads over the grass", "clouds above green hills",
+    ),
+    "street": (
+        "an empty street with houses", "a road in front of pale houses", "a city street without traffic",
+        "a quiet road and a pavement", "houses along a road",
+    ),
 }  # fmt: skip
 
 
 def captions(scene: SceneTruth, random: Random) -> list[str]:
-    """Five captions; one in seven carries stray blanks, a few a line break, and one in four lacks its full stop, as real ones do."""
-    if not scene.objects:
-        found = list(EMPTY[scene.place])
-    else:
-        found = [_counted(scene, random), _with_looks(scene, random), _main(scene, random), _beside(scene, random), _counted(scene, random)]
+    """Five captions, written down as carelessly as real ones.
+
+    One in seven has stray blanks, a few have a line break, and one in four lacks its full stop.
+    """
+    writers = (_counted, _with_looks, _main, _beside, _counted)
+    found = [write(scene, random) for write in writers] if scene.objects else EMPTY[scene.place]
     return [_as_typed(text, random) for text in found]
 
 
@@ -39,12 +49,11 @@ def _counts(objects: tuple[ObjectTruth, ...], most: int, random: Random) -> str:
 
 
 def _counted(scene: SceneTruth, random: Random) -> str:
-    """Some categories with all their objects counted."""
-    crowd = scene.crowd is not None
-    objects = tuple(one for one in scene.objects if not (crowd and one.category == "person")) or scene.objects[:1]
-    words = _counts(objects, random.choice((2, 3, 3, 4)), random) if not crowd or objects[0].category != "person" else "people"
+    """Some categories with all their objects counted; people are not, where there is a crowd."""
+    objects = tuple(one for one in scene.objects if scene.crowd is None or one.category != "person")
+    words = _counts(objects, random.choice((2, 3, 3, 4)), random) if objects else "some people"
     start = random.choice(("", "", "there is a view of ", "a picture of "))
-    far = " with a crowd of people far away" if crowd and random.random() < 0.7 else ""
+    far = " with a crowd of people far away" if scene.crowd and random.random() < 0.7 else ""
     return f"{start}{words} {_where(scene, objects, random)}{far}"
 
 

@@ -11,7 +11,8 @@ Colour = tuple[int, int, int]
 TEMPLATES: dict[str, Template] = {template.category: template for template in (*HOUSEHOLD, *OUTDOORS)}
 
 LVIS_NAMES = {
-    "person": "person", "car": "car_(automobile)", "bus": "bus_(vehicle)", "bench": "bench", "dog": "dog", "kite": "kite",
+    "person": "person", "car": "car_(automobile)", "bus": "bus_(vehicle)", "bench": "bench", "dog": "dog",
+    "kite": "kite",
     "sports ball": "ball", "umbrella": "umbrella", "bottle": "bottle", "cup": "cup", "bowl": "bowl", "apple": "apple",
     "chair": "chair", "potted plant": "flowerpot", "laptop": "laptop_computer", "book": "book", "clock": "clock",
     "vase": "vase", "lamp": "lamp", "bucket": "bucket", "balloon": "balloon", "streetlight": "streetlight",
@@ -21,9 +22,10 @@ LVIS_NAMES = {
 LVIS_ONLY = ("lamp", "bucket", "balloon", "streetlight")
 
 COLOURS: dict[str, Colour] = {
-    "red": (211, 62, 60), "orange": (240, 143, 55), "yellow": (247, 206, 80), "green": (84, 157, 92), "blue": (62, 116, 196),
-    "purple": (136, 90, 176), "pink": (240, 140, 172), "brown": (139, 94, 60), "white": (246, 244, 238),
-    "grey": (146, 151, 157), "black": (52, 54, 60), "light blue": (190, 222, 240), "tan": (236, 188, 150),
+    "red": (211, 62, 60), "orange": (240, 143, 55), "yellow": (247, 206, 80), "green": (84, 157, 92),
+    "blue": (62, 116, 196), "purple": (136, 90, 176), "pink": (240, 140, 172), "brown": (139, 94, 60),
+    "white": (246, 244, 238), "grey": (146, 151, 157), "black": (52, 54, 60),
+    "light blue": (190, 222, 240), "tan": (236, 188, 150),
 }  # fmt: skip
 """Red, green, blue. `tan` and `light blue` are for skin and panes only."""
 

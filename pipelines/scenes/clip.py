@@ -1,8 +1,8 @@
 """What is left of a polygon behind another: the difference of two simple polygons.
 
-The method is Greiner and Hormann's (ACM Transactions on Graphics 17, 1998): find where the outlines cross, then walk along the
-back one outside the front one, and back along the front one. Outlines that only touch, or share an edge, are not handled; positions
-drawn at random do not produce them.
+The method is Greiner and Hormann's (ACM Transactions on Graphics 17, 1998): find where the outlines cross, then walk
+along the back one outside the front one, and back along the front one. Outlines that share an edge are not handled;
+positions drawn at random do not produce them.
 """
 
 import numpy as np
@@ -73,7 +73,7 @@ def _near(polygon: Array, other: Array) -> npt.NDArray[np.intp]:
 
 
 def _walk(back: Array, front: Array, along_back: Array, along_front: Array) -> list[Array]:
-    """Follow `back` from where it leaves `front` to where it enters again, then `front` backwards, until a piece closes."""
+    """Follow `back` from where it leaves `front` to where it enters again, then `front` backwards, until it closes."""
     order = np.argsort(along_back)
     back_at, front_at = along_back[order].tolist(), along_front[order].tolist()
     crossings = [_at(back, position) for position in back_at]

@@ -39,7 +39,7 @@ def draw_scene(seed: int, index: int) -> SceneTruth:
     crowd = _crowd(random, size, horizon) if place != "room" and random.random() < CROWDED else None
     placed = arrange(random, size, place, horizon)
     return SceneTruth(
-        seed=seed, index=index, image_id=image_id_of(index), folder="val2017" if index % VAL_EVERY == 0 else "train2017",
+        seed=seed, index=index, image_id=image_id_of(index), folder="train2017" if index % VAL_EVERY else "val2017",
         width=size[0], height=size[1], place=place, horizon=round(horizon, 2), objects=hide(placed), crowd=crowd,
     )  # fmt: skip
 
@@ -50,7 +50,8 @@ def _crowd(random: Random, size: tuple[int, int], horizon: float) -> CrowdTruth:
     start, span = random.uniform(0.05, 0.4) * size[0], random.uniform(0.3, 0.5) * size[0]
     figure = np.array([*FIGURE, *((-x, y) for x, y in reversed(FIGURE) if x)]) * (tall, -tall)
     count = random.randint(9, 16)
-    feet = [(start + span * (at + random.random()) / count, horizon + tall * random.uniform(0.2, 0.5)) for at in range(count)]
+    across = [start + span * (at + random.random()) / count for at in range(count)]
+    feet = [(x, horizon + tall * random.uniform(0.2, 0.5)) for x in across]
     bodies = [figure + np.array(foot) for foot in sorted(feet, key=lambda foot: foot[1])]
     return CrowdTruth(
         shapes=tuple(tuple(body.round(2).ravel().tolist()) for body in bodies),

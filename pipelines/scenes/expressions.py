@@ -16,7 +16,8 @@ RELATION_WORDS = {
     "in front of": ("in front of", "standing in front of"), "behind": ("behind", "standing behind"),
 }  # fmt: skip
 PLACE_WORDS = {
-    "left": ("on left", "on the left", "left", "left side"), "right": ("on right", "on the right", "right", "far right"),
+    "left": ("on left", "on the left", "left", "left side"),
+    "right": ("on right", "on the right", "right", "far right"),
     "middle": ("in the middle", "in middle", "center"), "front": ("in front", "closest to us", "front"),
     "back": ("in back", "farthest away", "in the back"),
 }  # fmt: skip
@@ -24,7 +25,7 @@ SIZE_WORDS = {"big": ("big", "biggest", "larger"), "small": ("small", "smallest"
 
 
 def expressions(scene: SceneTruth, one: ObjectTruth, dataset: str, random: Random) -> list[str]:
-    """One to four expressions that are true of this object and of no other in the scene; none if nothing tells it apart."""
+    """Up to four expressions that are true of this object and no other in the scene; none if nothing tells it apart."""
     rivals = [other for other in scene.objects if other.category == one.category]
     claims = [claim for claim in _claims(scene, one, dataset) if fits(scene, claim, rivals) == [one]]
     random.shuffle(claims)
@@ -40,21 +41,24 @@ def _claims(scene: SceneTruth, one: ObjectTruth, dataset: str) -> Iterator[Claim
     """What this data set may say of the object: no place words in RefCOCO+, relations only in RefCOCOg."""
     colours, patterns, seconds = ("", one.colour), ("", one.pattern), {"", second_seen(one)}
     if dataset == "refcoco":
-        yield from (Claim(one.category, colour, pattern, place=place) for colour, pattern, place in product(colours, patterns, ("", *PLACES)))
+        words = product(colours, patterns, ("", *PLACES))
+        yield from (Claim(one.category, colour, pattern, place=place) for colour, pattern, place in words)
     elif dataset == "refcoco+":
-        found = product(colours, patterns, sorted(seconds), ("", "big", "small"))
-        yield from (Claim(one.category, colour, pattern, second, size=size) for colour, pattern, second, size in found)
+        for colour, pattern, second, size in product(colours, patterns, sorted(seconds), ("", "big", "small")):
+            yield Claim(one.category, colour, pattern, second, size=size)
     else:
-        yield from (Claim(one.category, one.colour, pattern, second) for pattern, second in product(patterns, sorted(seconds)))
+        looks = product(patterns, sorted(seconds))
+        yield from (Claim(one.category, one.colour, pattern, second) for pattern, second in looks)
         yield from _relations(scene, one)
 
 
 def _relations(scene: SceneTruth, one: ObjectTruth) -> Iterator[Claim]:
     """How it stands to others that can be named without doubt."""
     for other in scene.objects:
-        true = [relation for relation in RELATIONS if other.number != one.number and related(one, other, relation, scene)]
+        true = [relation for relation in RELATIONS if other is not one and related(one, other, relation, scene)]
         if true and _known(scene, other):
-            yield from (Claim(one.category, one.colour, one.pattern, relation=relation, other=other.number) for relation in true)
+            base = Claim(one.category, one.colour, one.pattern, other=other.number)
+            yield from (base._replace(relation=relation) for relation in true)
 
 
 def _known(scene: SceneTruth, other: ObjectTruth) -> bool:
@@ -65,21 +69,21 @@ def _known(scene: SceneTruth, other: ObjectTruth) -> bool:
 def _short(scene: SceneTruth, claim: Claim, random: Random) -> str:
     """Telegraphic, as people typed them in a game against time."""
     del scene
-    words = noun(claim.category)
-    if claim.category == "person":
-        words = _clothes(claim, random)
-    else:
-        pattern = random.choice(PATTERN_WORDS[claim.pattern]) if claim.pattern else ""
-        words = " ".join(filter(None, [pattern, claim.colour] if random.random() < 0.3 else [claim.colour, pattern])) + " " + words
-        if claim.second:
-            words += f" with {claim.second} {_part(claim)}"
-    words = words.strip()
+    words = _clothes(claim, random) if claim.category == "person" else _thing(claim, random)
     if claim.size:
         words = f"{random.choice(SIZE_WORDS[claim.size])} {words}"
-    if claim.place:
-        place = random.choice(PLACE_WORDS[claim.place])
-        words = f"{claim.place} {words}" if claim.place in ("left", "right", "middle") and random.random() < 0.4 else f"{words} {place}"
+    if claim.place in ("left", "right", "middle") and random.random() < 0.4:
+        words = f"{claim.place} {words}"
+    elif claim.place:
+        words = f"{words} {random.choice(PLACE_WORDS[claim.place])}"
     return f"the {words}" if random.random() < 0.2 else words
+
+
+def _thing(claim: Claim, random: Random) -> str:
+    pattern = random.choice(PATTERN_WORDS[claim.pattern]) if claim.pattern else ""
+    looks = [pattern, claim.colour] if random.random() < 0.3 else [claim.colour, pattern]
+    words = " ".join([*filter(None, looks), noun(claim.category)])
+    return words + (f" with {claim.second} {_part(claim)}" if claim.second else "")
 
 
 def _clothes(claim: Claim, random: Random) -> str:
@@ -103,8 +107,10 @@ def _long(scene: SceneTruth, claim: Claim, random: Random) -> str:
 
 def _phrase(claim: Claim, random: Random) -> str:
     if claim.category == "person":
-        shirt = claim.colour if claim.pattern in ("", PLAIN) else f"{claim.colour} {random.choice(PATTERN_WORDS[claim.pattern])}"
-        words = random.choice((f"a person wearing {article(shirt)} shirt", f"a person in {article(shirt)} shirt"))
+        pattern = random.choice(PATTERN_WORDS[claim.pattern]) if claim.pattern else ""
+        looks = (pattern, claim.colour) if claim.pattern == PLAIN else (claim.colour, pattern)
+        shirt = " ".join(filter(None, looks))
+        words = f"a person {random.choice(('wearing', 'in'))} {article(shirt)} shirt"
         return words + (f" and {claim.second} pants" if claim.second else "")
     if claim.pattern in MARKS and random.random() < 0.5:
         words = f"{article(claim.colour)} {noun(claim.category)} with {MARKS[claim.pattern]}"

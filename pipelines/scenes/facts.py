@@ -1,6 +1,6 @@
 """What can be said of an object, and of which objects of a scene it is true.
 
-Every phrase in the sample data is made from a `Claim`; it is used only where `fits` finds exactly the object that was meant.
+Every referring expression is made from a `Claim`, and used only where `fits` finds exactly the object that was meant.
 """
 
 from collections.abc import Sequence

@@ -20,10 +20,12 @@ class JsonFile:
 
     separator = b","
 
-    def __init__(self, path: str, head: dict[str, Any], arrays: tuple[str, ...], tail: Callable[[], dict[str, Any]]) -> None:
+    def __init__(
+        self, path: str, head: dict[str, Any], arrays: tuple[str, ...], tail: Callable[[], dict[str, Any]]
+    ) -> None:
         """`head` stands before the arrays and `tail()` after them; `tail` is called when the file is closed."""
         self.path, self._head, self._tail = path, head, tail
-        self._arrays: dict[str, IO[bytes]] = {name: tempfile.TemporaryFile() for name in arrays}
+        self._arrays: dict[str, IO[bytes]] = {name: tempfile.TemporaryFile() for name in arrays}  # noqa: SIM115
 
     def add(self, array: str, records: bytes) -> None:
         """Append encoded records, which are already separated by commas."""

@@ -39,14 +39,15 @@ def _truth(number: int, one: Placed, fronts: list[Front]) -> ObjectTruth:
     visible, hiding = _outline_left(one, shapes, fronts)
     count = len(one.outlines)
     parts = [
-        _part(part, one, shapes[at], _left(one.polygon(at), one.boxes[at], hiding) if hiding else None)
+        _part(part, one, shapes[at], _left(one.polygon(at), one.boxes[at], hiding))
         for at, part in enumerate(one.spot.template.parts, count)
     ]
     whole, seen = sum(map(polygon_area, shapes[:count])), sum(map(polygon_area, visible))
     return ObjectTruth(
         number=number, category=one.spot.template.category, colour=one.colour, second=one.second, pattern=one.pattern,
-        marking=one.marking, seat=one.spot.template.seat, shape=tuple(shapes[:count]), visible=visible, parts=tuple(parts),
-        box=_box(visible), area=round(seen, 4), hidden=round(1 - seen / whole, 4), base=round(one.spot.base, 2),
+        marking=one.marking, seat=one.spot.template.seat, shape=tuple(shapes[:count]), visible=visible,
+        parts=tuple(parts), box=_box(visible), area=round(seen, 4),
+        hidden=round(1 - seen / whole, 4), base=round(one.spot.base, 2),
     )  # fmt: skip
 
 
@@ -59,11 +60,15 @@ def _outline_left(one: Placed, shapes: list[Polygon], fronts: list[Front]) -> tu
         for front in fronts:
             if _meet(one.boxes[index], front[0]):
                 rest = [left for piece in pieces for left in subtract(piece, front[1])]
-                hiding += [front] if len(rest) != len(pieces) or any(a is not b for a, b in zip(rest, pieces)) else []
+                hiding += [] if _same(rest, pieces) else [front]
                 pieces = rest
-        whole = len(pieces) == 1 and len(pieces[0]) * 2 == len(shapes[index]) and not hiding
-        visible += [shapes[index]] if whole else map(_flat, pieces)
+        visible += map(_flat, pieces) if hiding else [shapes[index]]
     return tuple(visible), hiding
+
+
+def _same(rest: list[Array], pieces: list[Array]) -> bool:
+    """Whether nothing was cut away: `subtract` then gives back the very polygon."""
+    return len(rest) == len(pieces) and all(one is other for one, other in zip(rest, pieces, strict=True))
 
 
 def _left(polygon: Array, box: list[float], fronts: list[Front]) -> tuple[Polygon, ...] | None:

@@ -12,8 +12,8 @@ from pipelines.scenes.template import PLAIN, Frame, Template
 from pipelines.scenes.truth import Place
 
 COUNTS = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
-WEIGHTS = (3, 6, 8, 10, 12, 14, 16, 14, 11, 6)
-"""How many COCO objects a scene is meant to have. Some find no room: the mean is 7.27 annotations an image, as in COCO."""
+WEIGHTS = (3, 6, 9, 10, 12, 14, 16, 13, 11, 6)
+"""How many COCO objects are wanted. Some find no room: the mean is 7.27 annotations an image, as in COCO."""
 
 EMPTY = 0.012
 """Fraction of scenes without COCO objects."""
@@ -120,15 +120,17 @@ def _placed(random: Random, spot: Spot) -> Placed:
     """Choose the colours and compute all points."""
     template, frame = spot.template, frame_of(spot.template.category, spot.mirrored)
     points = frame.points @ spot.matrix + spot.at
-    boxes = np.hstack([np.minimum.reduceat(points, frame.starts), np.maximum.reduceat(points, frame.starts)]).tolist()
+    lows, highs = np.minimum.reduceat(points, frame.starts), np.maximum.reduceat(points, frame.starts)
     colour = random.choice(template.colours)
     second = random.choice([one for one in template.seconds if one != colour])
     pattern = random.choice((PLAIN, *template.patterns))
     marking = "" if pattern == PLAIN else _marking(random, colour)
-    return Placed(spot, points, frame.ends, boxes, colour, second, pattern, marking)
+    return Placed(spot, points, frame.ends, np.hstack([lows, highs]).tolist(), colour, second, pattern, marking)
 
 
-def _base(random: Random, template: Template, size: tuple[int, int], horizon: float, depth: float, tall: float) -> float:
+def _base(
+    random: Random, template: Template, size: tuple[int, int], horizon: float, depth: float, tall: float
+) -> float:
     """Where the lower end is: nearer things stand lower in the picture."""
     if template.seat == "ground":
         return horizon + (size[1] * 0.97 - horizon) * (0.1 + 0.9 * depth)

@@ -1,4 +1,4 @@
-"""LLaVA-Instruct (format document, section 3): a detailed description of half of the training images, questions about some."""
+"""LLaVA-Instruct (format document, section 3): half of the training images described, questions about some."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,15 +15,19 @@ SHARE = 0.5
 DETAIL, ALL = "llava/detail_23k.json", "llava/llava_instruct_150k.json"
 
 ASKS = (
-    "Please describe this picture in detail.", "What can be seen in this picture?", "Give a thorough account of the scene.",
-    "Describe everything you see here.", "Can you tell me in detail what is shown?",
+    "Please describe this picture in detail.", "What can be seen in this picture?",
+    "Give a thorough account of the scene.", "Describe everything you see here.",
+    "Can you tell me in detail what is shown?",
 )  # fmt: skip
 SETTINGS = {
     "room": ("The picture shows a room with a bare wall and a floor.", "We look into a plain, bright room."),
     "park": ("The picture shows a park with green hills under the sky.", "The scene is a meadow with hills behind it."),
-    "street": ("The picture shows a street with pale houses behind it.", "The scene is a road in a town, with houses along it."),
+    "street": ("The picture shows a street with pale houses behind it.", "The scene is a road with houses along it."),
 }  # fmt: skip
-VERBS = {"ground": ("stands", "is", "can be seen"), "wall": ("hangs on the wall", "is on the wall"), "sky": ("floats in the air", "is up in the air")}
+VERBS = {
+    "ground": ("stands", "is", "can be seen"), "wall": ("hangs on the wall", "is on the wall"),
+    "sky": ("floats in the air", "is up in the air"),
+}  # fmt: skip
 
 
 def entries(scene: SceneTruth) -> Iterator[Entry]:
@@ -101,22 +105,23 @@ def _questions(scene: SceneTruth, random: Random) -> Iterator[tuple[str, str]]:
     """Short questions with one answer each."""
     counts = Counter(one.category for one in scene.objects if not (scene.crowd and one.category == "person"))
     for category, n in list(counts.items())[:2]:
-        are = "is" if n == 1 else "are"
-        yield f"How many {nouns(category)} are there?", f"There {are} {number(n)} {nouns(category) if n > 1 else noun(category)}."
+        answer = f"There are {number(n)} {nouns(category)}." if n > 1 else f"There is one {noun(category)}."
+        yield f"How many {nouns(category)} are there?", answer
     single = [one for one in scene.objects if len(fits(scene, Claim(one.category))) == 1]
     for one in random.sample(single, min(2, len(single))):
         thing = "shirt of the person" if one.category == "person" else noun(one.category)
         yield f"What colour is the {thing}?", f"The {thing} is {one.colour}."
-    yield "Where was this picture taken?", {"room": "In a room.", "park": "In a park.", "street": "On a street."}[scene.place]
+    places = {"room": "In a room.", "park": "In a park.", "street": "On a street."}
+    yield "Where was this picture taken?", places[scene.place]
 
 
 def _reasoning(scene: SceneTruth) -> tuple[str, str]:
     """A question whose answer takes a comparison."""
     standing = [one for one in scene.objects if one.seat == "ground"] or list(scene.objects)
     nearest, largest = max(standing, key=lambda one: one.base), max(scene.objects, key=lambda one: one.area)
-    answer = f"The object that stands lowest in the picture is {article(looks(nearest))}, so it is likely to be the closest."
+    answer = f"The lowest object in the picture is {article(looks(nearest))}, so it is likely to be the closest."
     if nearest.number == largest.number:
         answer += " It also takes up the most room of all objects, which fits with its being near."
     else:
-        answer += f" {sentence(article(looks(largest)))[:-1]} takes up more room, but it stands further back or is simply larger."
+        answer += f" {sentence(article(looks(largest)))[:-1]} takes up more room, but that may be its real size."
     return "Which object is probably the closest to the viewer, and how can one tell?", answer

@@ -25,10 +25,12 @@ PER_IMAGE = 32
 ALIKE = {
     "cup": ("mug", "glass_(drink_container)"), "vase": ("urn", "jar", "pitcher_(vessel_for_liquid)"),
     "bottle": ("jar", "pitcher_(vessel_for_liquid)"), "bowl": ("plate",), "bucket": ("barrel", "basket", "trash_can"),
-    "lamp": ("lantern",), "streetlight": ("lamp", "lantern"), "chair": ("armchair", "stool"), "bench": ("sofa", "chair"),
+    "lamp": ("lantern",), "streetlight": ("lamp", "lantern"), "chair": ("armchair", "stool"),
+    "bench": ("sofa", "chair"),
     "laptop": ("computer_keyboard", "television_set", "notebook"), "book": ("notebook", "magazine", "newspaper"),
     "car": ("cab_(taxi)", "minivan", "truck"), "bus": ("school_bus", "minivan"), "umbrella": ("parasol",),
-    "clock": ("alarm_clock", "watch"), "apple": ("peach", "tomato"), "sports ball": ("balloon",), "balloon": ("ball",),
+    "clock": ("alarm_clock", "watch"), "apple": ("peach", "tomato"),
+    "sports ball": ("balloon", "orange_(fruit)"), "balloon": ("ball",),
     "kite": ("flag",),
 }  # fmt: skip
 """What someone could call an object of the category besides its name: never said to be absent where it is present."""

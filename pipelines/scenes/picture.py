@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import product
 from random import Random
 
 from PIL import Image, ImageChops, ImageDraw
@@ -24,6 +25,7 @@ THIN = 6.0
 WALLS = ((244, 236, 224), (226, 236, 236), (236, 230, 240), (232, 238, 224), (247, 231, 222))
 FLOORS = ((214, 186, 152), (200, 178, 158), (190, 196, 200), (222, 200, 170))
 SKIES = ((196, 226, 245), (214, 232, 244), (250, 226, 206), (206, 222, 246))
+HOUSES = ((214, 206, 214), (222, 212, 202), (204, 212, 220), (216, 216, 206))
 MEADOWS = ((178, 212, 146), (164, 204, 152), (196, 214, 140))
 
 
@@ -72,7 +74,8 @@ def _room(random: Random, draw: ImageDraw.ImageDraw, size: tuple[int, int], hori
     """A skirting board, floor boards and some light falling on the wall."""
     width, height = size
     left = random.uniform(0.05, 0.6) * width
-    draw.polygon([(left, 0), (left + width * 0.22, 0), (left + width * 0.06, horizon), (left - width * 0.16, horizon)], (255, 255, 255, 60))
+    light = ((left, 0), (left + width * 0.22, 0), (left + width * 0.06, horizon), (left - width * 0.16, horizon))
+    draw.polygon(light, (255, 255, 255, 60))
     rows = 5
     for row in range(1, rows):
         y = horizon + (height - horizon) * (row / rows) ** 1.5
@@ -86,10 +89,12 @@ def _park(random: Random, draw: ImageDraw.ImageDraw, size: tuple[int, int], hori
     _clouds(random, draw, size, horizon)
     width, height = size
     for shade in ((146, 186, 150, 255), (160, 198, 142, 255)):
-        x, reach, rise = random.uniform(-0.2, 0.9) * width, random.uniform(0.35, 0.6) * width, random.uniform(0.05, 0.14) * height
+        x, reach = random.uniform(-0.2, 0.9) * width, random.uniform(0.35, 0.6) * width
+        rise = random.uniform(0.05, 0.14) * height
         draw.chord([x - reach, horizon - rise, x + reach, horizon + rise], 180, 360, shade)
     x = random.uniform(0.2, 0.7) * width
-    draw.polygon([(x, horizon), (x + width * 0.04, horizon), (x + width * 0.32, height), (x - width * 0.08, height)], (238, 222, 186, 150))
+    path = ((x, horizon), (x + width * 0.04, horizon), (x + width * 0.32, height), (x - width * 0.08, height))
+    draw.polygon(path, (238, 222, 186, 150))
     for _ in range(26):
         x, y = random.uniform(0, width), random.uniform(horizon + 8, height)
         draw.line([(x - 5, y - 9), (x, y), (x + 5, y - 9)], (96, 140, 84, 110), 2)
@@ -101,28 +106,37 @@ def _street(random: Random, draw: ImageDraw.ImageDraw, size: tuple[int, int], ho
     width, height = size
     x = -random.uniform(0, 0.1) * width
     while x < width:
-        wide, tall = random.uniform(0.10, 0.2) * width, random.uniform(0.12, 0.27) * height
-        tone = random.choice(((214, 206, 214), (222, 212, 202), (204, 212, 220), (216, 216, 206)))
-        draw.rectangle([x, horizon - tall, x + wide, horizon], tone)
-        for row in range(int(tall // (height * 0.07))):
-            for column in range(1, 4):
-                left, top = x + wide * (column / 4 - 0.06), horizon - tall + height * (0.025 + 0.07 * row)
-                draw.rectangle([left, top, left + wide * 0.12, top + height * 0.035], (240, 244, 248))
-        x += wide + 2
-    draw.rectangle([0, horizon, width, horizon + (height - horizon) * 0.24], (206, 202, 196))
-    draw.rectangle([0, horizon + (height - horizon) * 0.24, width, height], (162, 164, 172))
-    draw.line([(0, horizon + (height - horizon) * 0.24)] + [(width, horizon + (height - horizon) * 0.24)], (226, 224, 220), 8)
-    middle = horizon + (height - horizon) * 0.66
+        x += _house(random, draw, size, (x, horizon)) + 2
+    kerb, middle = horizon + (height - horizon) * 0.24, horizon + (height - horizon) * 0.66
+    draw.rectangle([0, horizon, width, kerb], (206, 202, 196))
+    draw.rectangle([0, kerb, width, height], (162, 164, 172))
+    draw.line([(0, kerb), (width, kerb)], (226, 224, 220), 8)
     for at in range(-1, 8):
-        draw.rectangle([at * width / 7 + 10, middle, at * width / 7 + width / 12, middle + height * 0.012], (240, 238, 230))
+        left = at * width / 7
+        draw.rectangle([left + 10, middle, left + width / 12, middle + height * 0.012], (240, 238, 230))
+
+
+def _house(random: Random, draw: ImageDraw.ImageDraw, size: tuple[int, int], corner: tuple[float, float]) -> float:
+    """A house from its lower left corner; its width."""
+    wide, tall = random.uniform(0.10, 0.2) * size[0], random.uniform(0.12, 0.27) * size[1]
+    left, storey = corner[0], size[1] * 0.07
+    roof = corner[1] - tall
+    draw.rectangle([left, roof, left + wide, corner[1]], random.choice(HOUSES))
+    for row, column in product(range(int(tall // storey)), (1, 2, 3)):
+        x, y = left + wide * (column / 4 - 0.06), roof + storey * (row + 0.36)
+        draw.rectangle([x, y, x + wide * 0.12, y + storey * 0.5], (240, 244, 248))
+    return wide
 
 
 def _clouds(random: Random, draw: ImageDraw.ImageDraw, size: tuple[int, int], horizon: int) -> None:
     for _ in range(random.randint(2, 4)):
-        x, y, reach = random.uniform(0, size[0]), random.uniform(0.08, 0.6) * horizon, random.uniform(0.05, 0.1) * size[0]
+        x, y = random.uniform(0, size[0]), random.uniform(0.08, 0.6) * horizon
+        reach = random.uniform(0.05, 0.1) * size[0]
         for shift, share in ((-0.7, 0.6), (0.0, 1.0), (0.8, 0.7)):
             radius = reach * share * 0.55
-            draw.ellipse([x + shift * reach - radius, y - radius * 0.8, x + shift * reach + radius, y + radius * 0.6], (255, 255, 255, 190))
+            middle = x + shift * reach
+            box = (middle - radius, y - radius * 0.8, middle + radius, y + radius * 0.6)
+            draw.ellipse(box, (255, 255, 255, 190))
 
 
 def _paint_crowd(canvas: Image.Image, crowd: CrowdTruth) -> None:
@@ -142,7 +156,8 @@ def _paint_object(canvas: Image.Image, one: ObjectTruth) -> None:
     box = _box(outline)
     if one.seat == "ground":
         wide, base = box[2] - box[0], one.base * SCALE
-        draw.ellipse([box[0] - wide * 0.03, base - wide * 0.045, box[2] + wide * 0.05, base + wide * 0.06], (*SHADE, 60))
+        shadow = (box[0] - wide * 0.03, base - wide * 0.045, box[2] + wide * 0.05, base + wide * 0.06)
+        draw.ellipse(shadow, (*SHADE, 60))
     solid = ImageDraw.Draw(canvas)
     for points in outline:
         solid.polygon(points, COLOURS[one.colour])

@@ -48,7 +48,7 @@ def entries(scene: SceneTruth) -> Iterator[Entry]:
 
 
 def pickle_body(value: Any) -> bytes:
-    """The protocol 2 pickle of a value without its header and its stop: such bodies can be strung together into a list."""
+    """The protocol 2 pickle of a value without header and stop: such bodies can be strung together into a list."""
     return pickle.dumps(value, 2)[2:-1]
 
 

@@ -69,7 +69,9 @@ def smooth(points: Sequence[Point], steps: int = 3) -> Points:
     found = np.empty((len(p), steps, 2))
     for step in range(steps):
         t = step / steps
-        found[:, step] = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+        found[:, step] = 0.5 * (
+            2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3
+        )
     return tuple((float(x), float(y)) for x, y in found.reshape(-1, 2))
 
 
@@ -80,7 +82,7 @@ def area(points: Array) -> float:
 
 
 def thinned(points: Array, least: float) -> Array:
-    """The polygon without its flattest corners (Visvalingam): those that form a triangle below `least` with their neighbours."""
+    """The polygon without its flattest corners (Visvalingam): triangles with their neighbours below `least`."""
     while len(points) > 3:
         before, after = np.roll(points, 1, 0) - points, np.roll(points, -1, 0) - points
         corners = np.abs(before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]) / 2

@@ -9,13 +9,13 @@ from pipelines.scenes.shapes import Array, Point, Points, area, thinned
 from pipelines.scenes.truth import Place, Seat
 
 MAIN, SECOND = "main", "second"
-"""Paints of a part: the object's colour, its second colour; any other paint is itself the name of a colour."""
+"""Paints of a part: the object's colour, its second colour; any other paint is the name of a colour."""
 
 PLAIN, STRIPED, DOTTED, CHECKED = "plain", "striped", "dotted", "checked"
 ANY = (PLAIN, STRIPED, DOTTED, CHECKED)
 
-LEAST_CORNER = 0.00035
-"""Corners of smaller area (of a square as high as the object) are dropped, so that outlines have about as many as COCO's."""
+LEAST_CORNER = 0.00045
+"""Flatter corners are dropped (areas in squares of the object's height): outlines then have about as many as COCO's."""
 
 HUES = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white")
 """Colours that most things may have."""

@@ -1,8 +1,9 @@
 """What is in a sample scene: the truth that pictures, annotations and texts are made from.
 
-Units: pixels of the picture, origin at the top left, y downwards. A polygon is flat, [x1, y1, x2, y2, ...], with two decimals,
-as COCO writes it. Objects and parts are told with two kinds of polygons: `shape` is the whole outline (what is painted), `visible`
-is what is left of it once everything in front has been cut away. Annotations carry the visible outline.
+Units: pixels of the picture, origin at the top left, y downwards. A polygon is flat, [x1, y1, x2, y2, ...], with two
+decimals, as COCO writes it. Objects and parts have two kinds of polygons: `shape` is the whole outline (what is
+painted), `visible` is what is left of it once everything in front has been cut away. Annotations carry the visible
+outline.
 """
 
 from typing import Literal

@@ -49,7 +49,7 @@ class Work(NamedTuple):
 
 
 def scene_count(images: int) -> int:
-    """Scenes needed for so many training images: one validation image comes with every 24 of them, the first with the first."""
+    """Scenes needed for so many training images: with every 24 of them comes a validation image, ahead of them."""
     return images + -(-images // (VAL_EVERY - 1))
 
 
@@ -58,8 +58,9 @@ def write_scenes(
 ) -> None:
     """Write `images` training images, and one validation image for every 24, with their annotations and texts.
 
-    The same seed gives the same bytes, whatever the number of processes; a smaller sample is the beginning of a larger one.
-    `progress` is told (images done, images in all). `workers` is the number of processes, 0 for one a core; small samples use one.
+    The same seed gives the same bytes, whatever the number of processes; the scenes of a smaller sample are the first
+    of a larger one. `progress` is told (images done, images in all). `workers` is the number of processes, 0 for one
+    a core; small samples use one.
     """
     total = scene_count(images)
     work = [Work(folder, seed, start, min(start + CHUNK, total), pictures) for start in range(0, total, CHUNK)]
