@@ -1,12 +1,14 @@
 """The package `osprey-data`: the pipelines, their prompts and recipes, and the trainer."""
 
+import pathlib
+
 from setuptools import find_packages, setup
 
 setup(
     name="osprey-data",
     version="0.1.0",
     description="Mask-text instruction data for region-aware vision-language models, built and checked by one command",
-    long_description=open("README.md", encoding="utf-8").read(),
+    long_description=pathlib.Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
@@ -42,8 +44,8 @@ setup(
         "postgres": ["psycopg[binary]"],
         "llm-test": ["gguf", "transformers[serving]>=5.23"],
         "dev": [
-            "duckdb", "fastapi", "hypothesis", "mypy", "pandas-stubs", "pytest", "pytest-timeout", "pytest-xdist", "ruff",
-            "scipy", "types-PyYAML", "uvicorn",
+            "duckdb", "fastapi", "hypothesis", "mypy", "pandas-stubs", "pytest", "pytest-timeout", "pytest-xdist",
+            "ruff", "scipy", "types-PyYAML", "uvicorn",
         ],
     },
     entry_points={"console_scripts": ["osprey-data = pipelines.cli:main"]},

