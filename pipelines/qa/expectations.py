@@ -185,10 +185,14 @@ def _library() -> Any:
 
 
 def _batch_definitions(gx: Any) -> dict[str, Any]:
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    """One data source in memory, an asset a frame; nothing is written, and no progress bar is drawn."""
+    from great_expectations.data_context.types import base
 
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    config = base.DataContextConfig(
+        store_backend_defaults=base.InMemoryStoreBackendDefaults(),
+        progress_bars=base.ProgressBarsConfig(globally=False, metric_calculations=False),
+    )
+    context = gx.get_context(mode="ephemeral", project_config=config)
     source = context.data_sources.add_pandas("shards")
     return {
         name: source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole")

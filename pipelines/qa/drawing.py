@@ -1,0 +1,98 @@
+"""Regions drawn over their picture: tinted, outlined, numbered as the text numbers them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import PIL.ImageColor
+import PIL.ImageDraw
+import PIL.ImageFont
+from scipy import ndimage
+
+from schemas import rle
+from schemas.records import Mask
+
+PALETTE = (
+    "#e4572e", "#1f78d1", "#f2b134", "#3aa66b", "#a04bc4", "#12a5b4", "#e05d9c", "#7c8b1f", "#8a5a3c", "#5662d6",
+)  # fmt: skip
+"""Colours of regions 1, 2, ...; after the last one they start again."""
+
+_TINT = 0.45
+Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+
+
+def colour(number: int) -> str:
+    """Colour of region `number`, counted from 1."""
+    return PALETTE[(number - 1) % len(PALETTE)]
+
+
+def grey(width: int, height: int) -> PIL.Image.Image:
+    """What stands in for a picture that is not there."""
+    return PIL.Image.new("RGB", (width, height), "#c9ccd1")
+
+
+def draw_regions(image: PIL.Image.Image, masks: Sequence[Mask], *, longest: int | None = None) -> PIL.Image.Image:
+    """The picture with its masks, the first one numbered 1; scaled down where its longer side exceeds `longest`.
+
+    Masks are stretched to the picture's shape where the two differ.
+    """
+    size = _fitted(image.size, longest)
+    shown = image.convert("RGB").resize(size, PIL.Image.Resampling.LANCZOS)
+    pixels = np.asarray(shown, dtype=np.float32)
+    small = [_resized(rle.decode(mask), size) for mask in masks]
+    for number, mask in enumerate(small, 1):
+        pixels = _tinted(pixels, mask, colour(number), max(1, max(size) // 300))
+    drawn = PIL.Image.fromarray(pixels.round().astype(np.uint8))
+    pen = PIL.ImageDraw.Draw(drawn)
+    for number, mask in enumerate(small, 1):
+        _badge(pen, number, _inmost(mask), max(9, max(size) // 45), size)
+    return drawn
+
+
+def _fitted(size: tuple[int, int], longest: int | None) -> tuple[int, int]:
+    scale = min(1.0, longest / max(size)) if longest else 1.0
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _resized(mask: Bools, size: tuple[int, int]) -> Bools:
+    """The mask at another size; a mask that would vanish keeps one pixel."""
+    small = np.array(PIL.Image.fromarray(mask).resize(size, PIL.Image.Resampling.NEAREST), dtype=bool)
+    if mask.any() and not small.any():
+        y, x = np.argwhere(mask).mean(axis=0) / mask.shape
+        small[int(y * size[1]), int(x * size[0])] = True
+    return small
+
+
+def _tinted(pixels: Floats, mask: Bools, tint: str, line: int) -> Floats:
+    """Blend the mask's inside, then a white rim outside and a solid rim inside."""
+    paint = np.array(PIL.ImageColor.getrgb(tint), np.float32)
+    outer = ndimage.binary_dilation(mask, iterations=line) & ~mask
+    inner = mask & ~ndimage.binary_erosion(mask, iterations=line, border_value=1)
+    pixels = np.where(mask[..., None], pixels * (1 - _TINT) + paint * _TINT, pixels)
+    pixels = np.where(outer[..., None], pixels * 0.25 + 255 * 0.75, pixels)
+    return np.where(inner[..., None], paint, pixels)
+
+
+def _inmost(mask: Bools) -> tuple[int, int] | None:
+    """(x, y) of the pixel farthest from the mask's border, which is where a number covers least."""
+    if not mask.any():
+        return None
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    y, x = np.unravel_index(int(np.argmax(depth)), mask.shape)
+    return int(x), int(y)
+
+
+def _badge(
+    pen: PIL.ImageDraw.ImageDraw, number: int, at: tuple[int, int] | None, radius: int, size: tuple[int, int]
+) -> None:
+    """A disc with the number, kept within the picture."""
+    if at is None:
+        return
+    x, y = (
+        min(max(place, radius + 1), max(side - radius - 2, radius + 1)) for place, side in zip(at, size, strict=True)
+    )
+    pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour(number), outline="white", width=2)
+    font = PIL.ImageFont.load_default(size=radius * 1.25)
+    pen.text((x, y), str(number), fill="white", font=font, anchor="mm", stroke_width=0.5, stroke_fill="#00000060")

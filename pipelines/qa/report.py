@@ -1,0 +1,147 @@
+"""OUT/qa/index.html: what is in the data, whether it keeps its promises, and why the rest is missing.
+
+One file without a network, a server or a script. Every text goes through Jinja's escaping, and the page's own policy
+forbids scripts besides.
+"""
+
+import pathlib
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import jinja2
+import msgspec
+
+from pipelines import storage
+from pipelines.qa.figures import PAPER_UNIT, Figures, rows_at, survey
+from pipelines.qa.gallery import Card, card
+from pipelines.qa.validate import ValidationReport
+from pipelines.shards.manifest import KindEntry, Manifest, read_manifest
+from schemas.ledger import REASONS, LedgerLine
+
+PAGE = "qa/index.html"
+
+
+class KindLine(NamedTuple):
+    """A kind in the table of the report."""
+
+    name: str
+    entry: KindEntry
+    splits: dict[str, int]
+    paper_unit: str
+    share: float | None
+    """Of the paper's count, where it has one."""
+    by_template: float
+    """Share of rows that no model wrote."""
+
+
+class ReasonLine(NamedTuple):
+    """Why records are missing."""
+
+    reason: str
+    means: str
+    count: int
+    where: str
+    """Stages and sources."""
+
+
+def write_report(out: str, data: str | None = None) -> str:
+    """Write the page of a finished build, and return its path.
+
+    Pictures of the gallery come from the rows, or from below `data`; where there are none the masks stand on grey.
+
+    Raises:
+        BuildError: the manifest is missing or unreadable.
+    """
+    manifest = read_manifest(out)
+    figures = survey(out, manifest)
+    path = storage.join(out, PAGE)
+    page = environment().get_template("report.html").render(
+        manifest=manifest, kinds=kind_lines(manifest, figures), reasons=reason_lines(manifest.ledger), figures=figures,
+        validation=_validation(out), gallery=_gallery(out, figures, data), totals=_totals(manifest),
+        recipe=msgspec.json.format(msgspec.json.encode(manifest.recipe, order="deterministic"), indent=2).decode(),
+    )  # fmt: skip
+    storage.write_bytes(path, page.encode())
+    return path
+
+
+def environment() -> jinja2.Environment:
+    """Templates of this package: HTML is escaped, an unknown name is an error."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent / "templates"),
+        autoescape=jinja2.select_autoescape(["html"]), undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    made.filters["thousands"] = lambda number: f"{number:,}"
+    made.filters["percent"] = percent
+    return made
+
+
+def percent(share: float) -> str:
+    """A share of 1 for reading: few digits, and never 0 % or 100 % for what is not quite that."""
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    if 0.999 < share < 1:
+        return "> 99.9 %"
+    return f"{100 * share:.1f} %".replace(".0 %", " %")
+
+
+def kind_lines(manifest: Manifest, figures: Figures) -> list[KindLine]:
+    """The kinds of a build, the largest first."""
+    entries = sorted(manifest.kinds.items(), key=lambda item: (-item[1].rows, item[0]))
+    return [_kind_line(kind, entry, figures) for kind, entry in entries]
+
+
+def _kind_line(kind: str, entry: KindEntry, figures: Figures) -> KindLine:
+    unit = PAPER_UNIT.get(kind, "turns")
+    share = getattr(entry, unit) / entry.paper if entry.paper else None
+    by_template = entry.generators.get("template", 0) / max(1, entry.rows)
+    return KindLine(kind, entry, dict(sorted(figures.splits[kind].items())), unit, share, by_template)
+
+
+def reason_lines(ledger: Iterable[LedgerLine]) -> list[ReasonLine]:
+    """Reasons of rejection, the commonest first."""
+    counts: Counter[str] = Counter()
+    where: dict[str, dict[str, None]] = {}
+    for line in ledger:
+        counts.update(line.rejected)
+        for reason in line.rejected:
+            where.setdefault(reason, {})[f"{line.stage} {line.source}"] = None
+    return [
+        ReasonLine(reason, REASONS.get(reason, "no definition"), count, ", ".join(where[reason]))
+        for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        if count
+    ]
+
+
+def _totals(manifest: Manifest) -> dict[str, int]:
+    entries = manifest.kinds.values()
+    return {name: sum(getattr(entry, name) for entry in entries) for name in ("rows", "regions", "turns")} | {
+        "shards": sum(len(entry.files) for entry in entries),
+        "bytes": sum(file.bytes for entry in entries for file in entry.files),
+    }
+
+
+def _validation(out: str) -> ValidationReport | None:
+    """The outcome of the last validation, where there was one."""
+    path = storage.join(out, "qa", "validation.json")
+    return msgspec.json.decode(storage.read_bytes(path), type=ValidationReport) if storage.exists(path) else None
+
+
+def _gallery(out: str, figures: Figures, data: str | None) -> dict[str, list[Card]]:
+    return {
+        kind: [card(row, data) for row in _whole(rows_at(out, places))]
+        for kind, places in figures.shown.items()
+        if places
+    }
+
+
+def _whole(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows that can be shown; those with missing values stand in the validation's evidence instead."""
+    return [row for row in rows if not _lacks(row)]
+
+
+def _lacks(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_lacks(inner) for name, inner in value.items() if name != "bytes")
+    return any(map(_lacks, value)) if isinstance(value, list) else value is None
