@@ -41,8 +41,8 @@ _cup_handle = band(0.39, 0.52, (0.24, 0.26), (0.14, 0.155), 78, -86, 7)
 CUP = Template(
     "cup", 0.17, (_cup, _cup_handle),
     (
-        Part("body", _cup, marked=True), Part("handle", _cup_handle, SECOND), Part("rim", ellipse(0, 0.93, 0.42,
-        0.07), SECOND),
+        Part("body", _cup, marked=True), Part("handle", _cup_handle, SECOND),
+        Part("rim", ellipse(0, 0.93, 0.42, 0.07), SECOND),
         Part("inner_body", ellipse(0, 0.925, 0.37, 0.05, 20), "black"),
     ),
     ROOM, sided=True,
@@ -57,8 +57,8 @@ BOWL = Template(
     "bowl", 0.12, (_bowl,),
     (
         Part("body", _bowl, marked=True), Part("base", box(-0.41, 0.0, 0.41, 0.11, 0.03), SECOND),
-        Part("rim", ellipse(0, 0.86, 1.0, 0.14, 24), SECOND), Part("inner_body", ellipse(0, 0.85, 0.92, 0.105, 22),
-        "grey"),
+        Part("rim", ellipse(0, 0.86, 1.0, 0.14, 24), SECOND),
+        Part("inner_body", ellipse(0, 0.85, 0.92, 0.105, 22), "grey"),
     ),
     ROOM,
 )
@@ -114,34 +114,31 @@ _chair = mirror((
 CHAIR = Template(
     "chair", 0.46, (_chair,),
     (
-        Part("leg", box(0.203, 0.0, 0.265, 0.44, 0.015), SECOND), Part("leg", box(-0.265, 0.0, -0.203, 0.44, 0.015),
-        SECOND),
+        Part("leg", box(0.203, 0.0, 0.265, 0.44, 0.015), SECOND),
+        Part("leg", box(-0.265, 0.0, -0.203, 0.44, 0.015), SECOND),
         Part("back", _slice(_chair, 0.52, 1.0), marked=True), Part("seat", box(-0.295, 0.405, 0.295, 0.52, 0.045)),
     ),
     ROOM, seconds=("brown", "white", "black", "grey"),
 )
 
-_petals = [(0.31, 0.50), (0.20, 0.50), (0.36, 0.62), (0.24, 0.64), (0.34, 0.80), (0.18, 0.74), (0.17, 0.94), (0.07,
-0.80)]
-_pot = mirror(((0.0, 0.42), (0.25, 0.42), (0.26, 0.405), (0.26, 0.34), (0.235, 0.325), (0.20, 0.10), (0.185, 0.02),
-(0.16, 0.0), (0.0, 0.0)))
-_plant = (
-    *[(x, y) for x, y in smooth(((0.10, 0.42), *_petals, (0.0, 1.0), *[(-x, y) for x, y in _petals[::-1]], (-0.10,
-    0.42)), 2) if y >= 0.4201],
-    (-0.10, 0.42), (-0.25, 0.42), (-0.26, 0.405), (-0.26, 0.34), (-0.235, 0.325), (-0.20, 0.10), (-0.185, 0.02),
-    (-0.16, 0.0),
-    (0.16, 0.0), (0.185, 0.02), (0.20, 0.10), (0.235, 0.325), (0.26, 0.34), (0.26, 0.405), (0.25, 0.42), (0.10, 0.42),
+_leaf = (
+    (0.10, 0.42), (0.31, 0.50), (0.20, 0.50), (0.36, 0.62), (0.24, 0.64), (0.34, 0.80), (0.18, 0.74), (0.17, 0.94),
+    (0.07, 0.80), (0.0, 1.0),
 )
+_leaves = smooth((*((-x, y) for x, y in _leaf), *_leaf[-2::-1]), 2)[:-1]
+_pot = mirror((
+    (0.0, 0.42), (0.25, 0.42), (0.26, 0.405), (0.26, 0.34), (0.235, 0.325), (0.20, 0.10), (0.185, 0.02), (0.16, 0.0),
+    (0.0, 0.0),
+))
+_plant = (*_leaves, *(point for point in _pot if point[0]))
 PLANT = Template(
-    "potted plant", 0.42, (_plant,),
-    (Part("plant", tuple((x, y) for x, y in _plant if y >= 0.42 and abs(x) != 0.25), "green"), Part("pot", _pot,
-    marked=True)),
-    EVERYWHERE, colours=("red", "orange", "yellow", "blue", "purple", "pink", "white"),
+    "potted plant", 0.42, (_plant,), (Part("plant", _leaves, "green"), Part("pot", _pot, marked=True)), EVERYWHERE,
+    colours=("red", "orange", "yellow", "blue", "purple", "pink", "white"),
 )
 
 _laptop = (
-    *rounded(((-0.62, 0.24), (-0.62, 1.0), (0.62, 1.0), (0.62, 0.24)), 0.06), (0.78, 0.05), (0.77, 0.0), (-0.77,
-    0.0), (-0.78, 0.05),
+    *rounded(((-0.62, 0.24), (-0.62, 1.0), (0.62, 1.0), (0.62, 0.24)), 0.06), (0.78, 0.05), (0.77, 0.0),
+    (-0.77, 0.0), (-0.78, 0.05),
 )
 LAPTOP = Template(
     "laptop", 0.25, (_laptop,),
@@ -151,18 +148,18 @@ LAPTOP = Template(
         Part("keyboard", ((-0.53, 0.22), (0.53, 0.22), (0.62, 0.10), (-0.62, 0.10)), "black"),
         Part("touchpad", ((-0.14, 0.09), (0.14, 0.09), (0.15, 0.055), (-0.15, 0.055)), "white"),
     ),
-    ROOM, colours=("grey", "white", "black", "pink", "blue"), seconds=("blue", "green", "purple", "orange",
-    "yellow"), patterns=(PLAIN,),
+    ROOM, colours=("grey", "white", "black", "pink", "blue"),
+    seconds=("blue", "green", "purple", "orange", "yellow"), patterns=(PLAIN,),
 )
 
 _book = box(-0.38, 0.0, 0.38, 1.0, 0.04)
 BOOK = Template(
     "book", 0.21, (_book,),
     (
-        Part("page", box(0.30, 0.03, 0.37, 0.97), "white"), Part("cover", box(-0.38, 0.0, 0.32, 1.0, 0.03),
-        marked=True),
-        Part("spine", box(-0.38, 0.0, -0.28, 1.0, 0.03), SECOND), Part("title", box(-0.18, 0.66, 0.22, 0.84, 0.03),
-        SECOND),
+        Part("page", box(0.30, 0.03, 0.37, 0.97), "white"),
+        Part("cover", box(-0.38, 0.0, 0.32, 1.0, 0.03), marked=True),
+        Part("spine", box(-0.38, 0.0, -0.28, 1.0, 0.03), SECOND),
+        Part("title", box(-0.18, 0.66, 0.22, 0.84, 0.03), SECOND),
     ),
     ROOM, colours=BOLD, turn=9.0, sided=True,
 )

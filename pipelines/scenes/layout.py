@@ -12,7 +12,7 @@ from pipelines.scenes.template import PLAIN, Frame, Template
 from pipelines.scenes.truth import Place
 
 COUNTS = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
-WEIGHTS = (3, 6, 9, 10, 12, 14, 16, 13, 11, 6)
+WEIGHTS = (3, 6, 9, 11, 13, 14, 15, 13, 10, 6)
 """How many COCO objects are wanted. Some find no room: the mean is 7.27 annotations an image, as in COCO."""
 
 EMPTY = 0.012

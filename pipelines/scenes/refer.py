@@ -12,7 +12,7 @@ from pipelines.scenes.truth import ObjectTruth, SceneTruth
 from schemas.keys import stable_fraction, stable_int
 
 REFS = {"refcoco": "refs(unc).p", "refcoco+": "refs(unc).p", "refcocog": "refs(umd).p"}
-SHARE = 0.45
+SHARE = 0.35
 """Which fraction of the images a data set uses, besides those of its evaluation splits."""
 
 MOST_REFS, SMALLEST = 5, 0.003
@@ -65,8 +65,10 @@ def _refs(scene: SceneTruth, dataset: str, split: str) -> list[tuple[dict[str, A
     random.shuffle(objects)
     found: list[tuple[dict[str, Any], ObjectTruth]] = []
     for one in objects:
+        if len(found) == MOST_REFS:
+            break
         texts = expressions(scene, one, dataset, random)
-        if texts and len(found) < MOST_REFS:
+        if texts:
             found.append((_ref(scene, one, dataset, split, len(found), texts), one))
     return found
 
