@@ -83,11 +83,12 @@ class JsonText:
             hint = f"Expected a JSON object with the lists {', '.join(named)}. {AGAIN}"
             raise SourceError(f"{self._name}: starts with {found!r}, not with an object", hint=hint)
         self.take(b"{")
-        while self.peek() != b"}":
+        more = self.peek() != b"}"
+        while more:
             yield self._member_name()
-            if self.peek() == b"}":
-                break
-            self.take(b",")
+            more = self.peek() == b","
+            if more:
+                self.take(b",")
         self.take(b"}")
         self.finish()
 
@@ -142,7 +143,7 @@ class JsonText:
                 if not self._ended and self._more():
                     continue
             except msgspec.DecodeError as error:
-                reason, length = place(error)
+                reason, length = place(error, rest)
                 if reason == "truncated" and self._more():
                     continue
                 if reason == "truncated":
@@ -186,7 +187,7 @@ class JsonText:
         try:
             return split_records(text, decoder)
         except msgspec.DecodeError as error:
-            reason, at = place(error)
+            reason, at = place(error, text)
             raise self._invalid(self._start + self._at + at - 1, reason) from error
         except UnicodeDecodeError as error:
             raise self._invalid(self._start + self._at + error.start - 1, "not UTF-8") from error

@@ -21,6 +21,10 @@ _RECORD_ENDS = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*$")
 _STRING_OR_CONSTANT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:NaN|Infinity)', re.DOTALL)
 _BYTE = re.compile(r"^(.*?) ?\(byte (\d+)\)$")
 _MAX_CUTS = 256
+_CONSTANTS = (b"NaN", b"Infinity")
+"""A text may end within one of them, or within a number: where nothing is left, that is no error yet."""
+
+Buffer = bytes | memoryview
 
 _raw = msgspec.json.Decoder(msgspec.Raw)
 _raw_list = msgspec.json.Decoder(list[msgspec.Raw])
@@ -88,15 +92,16 @@ def positions(window: Window, fields: Sequence[msgspec.Raw]) -> list[tuple[int, 
     return [(buffer.address - base, buffer.size) for buffer in buffers]
 
 
-def place(error: msgspec.DecodeError) -> tuple[str, int]:
+def place(error: msgspec.DecodeError, text: Buffer) -> tuple[str, int]:
     """(reason, byte position in the decoded text); the reason is `trailing`, `truncated`, or in msgspec's words."""
     found = _BYTE.match(str(error))
     if not found:
         return ("truncated" if "truncated" in str(error) else str(error)), 0
-    reason = found[1].removeprefix("JSON is malformed: ")
+    reason, at = found[1].removeprefix("JSON is malformed: "), int(found[2])
     if reason == "trailing characters":  # msgspec names the byte after the first one that is too many
-        return "trailing", int(found[2]) - 1
-    return reason, int(found[2])
+        return "trailing", at - 1
+    rest = bytes(memoryview(text)[at:][:9])
+    return ("truncated" if any(constant.startswith(rest) for constant in _CONSTANTS) else reason), at
 
 
 def _cuts(text: bytes, opening: bytes) -> Iterator[int]:
@@ -165,7 +170,7 @@ def _extent(text: bytes) -> tuple[int, bool] | None:
         _raw.decode(text)
         return len(text.rstrip()), True
     except msgspec.DecodeError as error:
-        reason, at = place(error)
+        reason, at = place(error, text)
         if reason == "trailing":
             return len(text[:at].rstrip()), True
         if reason != "truncated":

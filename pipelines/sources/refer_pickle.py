@@ -58,9 +58,9 @@ def load(path: str) -> list[Any]:
             hint="It could run code and is not read. Take the file from the page named in the source's list of files.",
         ) from error
     except _FAULTS as error:
-        raise SourceError(
-            f"{path}: not a whole pickle: {error or 'cut off'} at byte {_stop(content)}", hint=AGAIN
-        ) from error
+        if isinstance(error, EOFError) or "truncated" in str(error):
+            raise SourceError(f"{path}: cut off: the file ends at byte {len(content)}", hint=AGAIN) from error
+        raise SourceError(f"{path}: no pickle, at byte {_stop(content)}: {error}", hint=AGAIN) from error
     if not isinstance(found, list):
         raise SourceError(f"{path}: holds a {type(found).__name__}, not a list of references", hint=AGAIN)
     return found
@@ -73,6 +73,9 @@ _FAULTS = (
 """What the standard library raises for bytes that are no pickle."""
 
 
+_IMPORTS = ("GLOBAL", "STACK_GLOBAL", "INST", "PERSID", "BINPERSID")
+
+
 def _load(content: bytes) -> Any:
     """The release was written by Python 2, whose strings are bytes: UTF-8, or Latin-1 where they are not that."""
     try:
@@ -82,13 +85,13 @@ def _load(content: bytes) -> Any:
 
 
 def _stop(content: bytes) -> int:
-    """Byte position of the first operation that imports, or that cannot be read; the size where the file is cut off."""
-    last = 0
+    """Byte position of the first operation that imports something, or else of the last one that can be read."""
+    position = 0
     try:
-        for operation, _, position in pickletools.genops(content):
-            last = position or 0
-            if operation.name in ("GLOBAL", "STACK_GLOBAL", "INST", "REDUCE", "PERSID", "BINPERSID"):
-                return last
-    except _FAULTS as error:
-        return len(content) if "exhausted" in str(error) or "not enough" in str(error) else last
-    return last
+        for operation, _, at in pickletools.genops(content):
+            position = at or 0
+            if operation.name in _IMPORTS:
+                break
+    except _FAULTS:
+        pass
+    return position
