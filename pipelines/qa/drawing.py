@@ -43,11 +43,11 @@ def draw_regions(image: PIL.Image.Image, masks: Sequence[Mask], *, longest: int 
     pixels = np.asarray(shown, dtype=np.float32)
     small = [_resized(rle.decode(mask), size) for mask in masks]
     for number, mask in enumerate(small, 1):
-        pixels = _tinted(pixels, mask, colour(number), max(1, max(size) // 300))
+        pixels = _tinted(pixels, mask, colour(number), max(1, max(size) // 240))
     drawn = PIL.Image.fromarray(pixels.round().astype(np.uint8))
     pen = PIL.ImageDraw.Draw(drawn)
     for number, mask in enumerate(small, 1):
-        _badge(pen, number, _inmost(mask), max(9, max(size) // 45), size)
+        _badge(pen, number, _inmost(mask), max(9, max(size) // 30), size)
     return drawn
 
 

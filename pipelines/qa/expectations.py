@@ -4,6 +4,7 @@ The names in `CHECKS` are what a failed build prints. Adding one: a column in `p
 corruption in the test.
 """
 
+import logging
 import os
 import re
 from collections.abc import Collection, Iterable
@@ -176,8 +177,9 @@ def validate_table(table: pa.Table, kind: str) -> list[Failure]:
 
 
 def _library() -> Any:
-    """Great Expectations, imported late (it takes seconds) and told not to report its use."""
+    """Great Expectations, imported late (it takes seconds), told to be quiet and not to report its use."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations
     import great_expectations.expectations
 

@@ -40,21 +40,22 @@ class ReasonLine(NamedTuple):
 
     reason: str
     means: str
-    count: int
+    records: int
     where: str
     """Stages and sources."""
 
 
-def write_report(out: str, data: str | None = None) -> str:
+def write_report(out: str, data: str | None = None, figures: Figures | None = None) -> str:
     """Write the page of a finished build, and return its path.
 
     Pictures of the gallery come from the rows, or from below `data`; where there are none the masks stand on grey.
+    `figures` saves a pass over the shards where they are at hand.
 
     Raises:
         BuildError: the manifest is missing or unreadable.
     """
     manifest = read_manifest(out)
-    figures = survey(out, manifest)
+    figures = survey(out, manifest) if figures is None else figures
     path = storage.join(out, PAGE)
     page = environment().get_template("report.html").render(
         manifest=manifest, kinds=kind_lines(manifest, figures), reasons=reason_lines(manifest.ledger), figures=figures,

@@ -1,0 +1,138 @@
+"""OUT/README.md: the dataset card, in the Hugging Face Hub's format, so that the folder loads by kind."""
+
+import json
+from typing import Any, NamedTuple
+
+from pipelines import storage
+from pipelines.qa.figures import Figures, rows_at, survey
+from pipelines.qa.report import environment, kind_lines, reason_lines
+from pipelines.shards.manifest import Manifest, read_manifest
+from pipelines.sources import SOURCES
+from schemas.licenses import FROM_FREE_TO_STRICT, strictest
+
+CARD = "README.md"
+LONGEST_TEXT = 300
+"""Characters of a message in an example."""
+MOST = 3
+"""Regions and question-answer pairs of an example."""
+
+_ON_HUB = {"CC-BY-4.0": "cc-by-4.0", "CC-BY-NC-4.0": "cc-by-nc-4.0"}
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+OSPREY = """@inproceedings{yuan2024osprey,
+  title={Osprey: Pixel Understanding with Visual Instruction Tuning},
+  author={Yuan, Yuqian and Li, Wentong and Liu, Jian and Tang, Dongqi and Luo, Xinjie and Qin, Chi and Zhang, Lei and
+          Zhu, Jianke},
+  booktitle={CVPR}, year={2024}
+}"""
+
+
+class SourceLine(NamedTuple):
+    """A source in the card's table; empty texts where it is none of ours."""
+
+    name: str
+    title: str
+    homepage: str
+    license: str
+    note: str
+    rows: int
+    masks: int
+    citation: str
+
+
+def write_card(out: str, figures: Figures | None = None) -> str:
+    """Write the card of a finished build, and return its path; `figures` saves a pass where they are at hand.
+
+    Raises:
+        BuildError: the manifest is missing or unreadable.
+    """
+    manifest = read_manifest(out)
+    figures = survey(out, manifest) if figures is None else figures
+    sources = [_source_line(name, figures) for name, _ in figures.row_sources.most_common()]
+    total = sum(entry.rows for entry in manifest.kinds.values())
+    made = environment()
+    made.filters["cell"] = _cell
+    text = made.get_template("card.md").render(
+        manifest=manifest, kinds=kind_lines(manifest, figures), reasons=reason_lines(manifest.ledger), total=total,
+        configs=_configs(manifest), size=_size(total), hub_license=_hub_license(figures), sources=sources,
+        examples=_examples(out, figures), osprey=OSPREY, licenses=figures.licenses.most_common(),
+    )  # fmt: skip
+    path = storage.join(out, CARD)
+    storage.write_bytes(path, text.encode())
+    return path
+
+
+def _configs(manifest: Manifest) -> list[tuple[str, list[tuple[str, str]]]]:
+    """(kind, [(split, glob)]) of the kinds with rows; JSON strings, which YAML reads as they are."""
+    found = []
+    for kind, entry in sorted(manifest.kinds.items()):
+        splits = sorted({file.path.rpartition("/")[2].split("-")[0] for file in entry.files})
+        if entry.rows:
+            found.append((kind, [(split, f"data/{kind}/{split}-*.parquet") for split in splits]))
+    return found
+
+
+def _size(rows: int) -> str:
+    return next((name for limit, name in _SIZES if rows < limit), "1M<n<10M")
+
+
+def _hub_license(figures: Figures) -> str:
+    """The Hub's name of the strictest licence of all rows; `other` where a model's provider has a say as well."""
+    writers = {name for counts in figures.generators.values() for name in counts}
+    if not figures.licenses or set(figures.licenses) - set(FROM_FREE_TO_STRICT) or writers - {"template"}:
+        return "other"
+    return _ON_HUB.get(strictest(figures.licenses), "other")
+
+
+def _source_line(name: str, figures: Figures) -> SourceLine:
+    rows, masks = figures.row_sources[name], figures.region_sources[name]
+    if name not in SOURCES:
+        return SourceLine(name, name, "", "", "", rows, masks, "")
+    spec = SOURCES[name].spec
+    return SourceLine(
+        name, spec.title, spec.homepage, spec.license, spec.license_note, rows, masks, spec.citation.strip()
+    )
+
+
+def _examples(out: str, figures: Figures) -> dict[str, str]:
+    """A row of each kind as JSON, shortened."""
+    return {
+        kind: _json_lines(_shortened(rows_at(out, places[:1])[0])) for kind, places in figures.shown.items() if places
+    }
+
+
+def _shortened(row: dict[str, Any]) -> dict[str, Any]:
+    regions = [
+        {name: region[name] for name in ("region_id", "category", "bbox", "area")} for region in row["regions"] or ()
+    ]
+    messages = [{**m, "content": _cut(m["content"] or "")} for m in row["messages"] or ()]
+    return {
+        "sample_id": row["sample_id"], "image": {"path": row["image"]["path"]}, "regions": _few(regions, MOST),
+        "messages": _few(messages, 2 * MOST), "generator": {"name": row["generator"]["name"]},
+    }  # fmt: skip
+
+
+def _json_lines(row: dict[str, Any]) -> str:
+    """JSON with a line for each item of a list; no text can begin a line, so none can end the block it stands in."""
+    lines = [f"  {json.dumps(name)}: {_value(value)}" for name, value in row.items()]
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def _value(value: Any) -> str:
+    if not isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
+    return "[\n" + ",\n".join(f"    {json.dumps(item, ensure_ascii=False)}" for item in value) + "\n  ]"
+
+
+def _few(items: list[Any], most: int) -> list[Any]:
+    return items if len(items) <= most else [*items[:most], f"... {len(items) - most} more"]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]} ..."
+
+
+def _cell(text: object) -> str:
+    """Text for a table of Markdown: on one line, without markup of its own."""
+    plain = " ".join(str(text).split())
+    return "".join(f"\\{char}" if char in "\\|`*[]<>#" else char for char in plain)

@@ -1,0 +1,203 @@
+"""The page: what it shows, that texts stay texts, that it stands by itself and is the same every time."""
+
+import html.parser
+import io
+import pathlib
+import re
+
+import msgspec
+import PIL.Image
+import pytest
+
+from pipelines.qa import figures
+from pipelines.qa.figures import survey
+from pipelines.qa.gallery import card, spans, stays_below
+from pipelines.qa.report import percent, write_report
+from pipelines.qa.validate import validate_output
+from pipelines.shards.manifest import NOTHING_ASKED
+from schemas.errors import BuildError
+from schemas.ledger import LedgerLine
+from tests.qa import builds
+from tests.qa import rows as drawn
+
+HOSTILE = '"><img src=x onerror="alert(1)"><script>alert(2)</script>'
+
+
+class Page(html.parser.HTMLParser):
+    """Tags, attributes and the text of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: dict[str, list[str]] = {}
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.text += " "
+        for name, value in attrs:
+            self.attributes.setdefault(name, []).append(value or "")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def page(out: pathlib.Path, data: str | None = None) -> Page:
+    return Page(pathlib.Path(write_report(str(out), data)).read_text())
+
+
+def test_a_whole_build(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path)
+    validate_output(str(tmp_path))
+    found = page(tmp_path)
+    text = " ".join(found.text.split())
+    assert "Pass All 32 expectations hold for all 10 rows in 4 shards." in text
+    for expected in ("conversation 8 16 16 127,000", "mask_text 2 2 4 not in it", "train 6, val 2"):
+        assert expected in text
+    assert "crowd a crowd region covers many objects 2 ingest coco" in text
+    assert "ingest coco annotations 20 18 2 crowd 2" in text
+    assert "12,000 prompt tokens" in text or "prompt tokens 12,000" in text
+    assert len([src for src in found.attributes["src"] if src.startswith("data:image/jpeg;base64,")]) == 8
+
+
+def test_it_needs_no_network_and_no_script(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path)
+    found = page(tmp_path)
+    assert not {"script", "link", "iframe", "object"} & set(found.tags)
+    assert all(src.startswith("data:") for src in found.attributes["src"])
+    assert all(href.startswith("#") for href in found.attributes["href"])
+
+
+def test_hostile_texts_are_shown_and_not_run(tmp_path: pathlib.Path) -> None:
+    content = builds.shards()
+    row = content["mask_text", "train"][0][0]
+    row["messages"][1]["content"] = HOSTILE + " <region1>"
+    row["sample_id"] = row["license"] = row["image_id"] = HOSTILE
+    row["image"]["path"] = HOSTILE
+    row["sources"] = ["coco", HOSTILE]
+    row["regions"][0] |= {"category": HOSTILE, "part_of": HOSTILE, "region_id": HOSTILE}
+    row["generator"]["name"] = HOSTILE
+    lines = (LedgerLine(stage=HOSTILE, source=HOSTILE, unit=HOSTILE, read=1, kept=0, rejected={HOSTILE: 1}),)
+    builds.write(
+        tmp_path, content, recipe={"name": HOSTILE, HOSTILE: HOSTILE}, versions={HOSTILE: HOSTILE}, ledger=lines
+    )  # fmt: skip
+    validate_output(str(tmp_path))
+    found = page(tmp_path, str(tmp_path))
+    assert found.text.count(HOSTILE) >= 12
+    assert "script" not in found.tags
+    assert not [name for name in found.attributes if name.startswith("on")]
+    assert all(src.startswith("data:") for src in found.attributes["src"])
+
+
+def test_a_failed_build_says_what_failed(tmp_path: pathlib.Path) -> None:
+    content = builds.shards()
+    content["mask_text", "train"][0][0]["regions"][0]["area"] = 3
+    content["mask_text", "train"][0][1]["regions"][0]["mask"]["counts"] = "oops"
+    content["conversation", "train"][0][0]["license"] = None
+    builds.write(tmp_path, content)
+    validate_output(str(tmp_path))
+    text = " ".join(page(tmp_path).text.split())
+    assert "Fail 3 of 32 expectations broken: no_missing_values, mask_readable, area_equals_mask." in text
+    assert "data/mask_text/train-00000-of-00001.parquet 1, such as mask_text/1" in text
+    assert "a mask cannot be read" in text
+
+
+def test_not_validated(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path)
+    assert "Not validated" in page(tmp_path).text
+
+
+def test_the_same_page_every_time(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path)
+    first = pathlib.Path(write_report(str(tmp_path))).read_bytes()
+    assert pathlib.Path(write_report(str(tmp_path))).read_bytes() == first
+
+
+def test_pictures_come_from_data(tmp_path: pathlib.Path) -> None:
+    out, data = tmp_path / "out", tmp_path / "data"
+    builds.write(out)
+    picture = data / "coco/train2017/000000000001.jpg"
+    picture.parent.mkdir(parents=True)
+    PIL.Image.new("RGB", (drawn.WIDTH, drawn.HEIGHT), "red").save(picture)
+    (data / "coco/train2017/000000000002.jpg").write_bytes(b"no picture")
+    text = page(out, str(data)).text
+    assert "coco/train2017/000000000002.jpg cannot be read (UnidentifiedImageError)" in text
+    assert "coco/train2017/000000000003.jpg is not under DATA" in text
+    assert "coco/train2017/000000000001.jpg" not in text
+    assert "no DATA was given" in page(out).text
+
+
+def test_no_rows_at_all(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path, {("mask_text", "train"): [[]]}, ledger=(), generation=NOTHING_ASKED)
+    builds.write_rejects(tmp_path, ())
+    text = page(tmp_path).text
+    for words in ("There are no rows to show", "Nothing was rejected", "No model was asked"):
+        assert words in text
+
+
+def test_an_unfinished_build(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(BuildError, match="no build has finished"):
+        write_report(str(tmp_path))
+
+
+def test_the_gallery_does_not_depend_on_the_number_of_shards(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = drawn.rows(40)
+    shown = []
+    for name, parts in (("one", [values]), ("many", [values[i : i + 7] for i in range(0, 40, 7)])):
+        manifest = builds.write(tmp_path / name, {("conversation", "train"): parts})
+        places = survey(str(tmp_path / name), manifest).shown["conversation"]
+        shown.append([row["sample_id"] for row in figures.rows_at(str(tmp_path / name), places)])
+    assert shown[0] == shown[1]
+    assert len(set(shown[0])) == figures.SHOWN
+
+
+def test_rows_of_later_row_groups_are_found(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.shards.writing.GROUP_ROWS", 10)
+    values = drawn.rows(35)
+    manifest = builds.write(tmp_path, {("conversation", "train"): [values]})
+    file = manifest.kinds["conversation"].files[0].path
+    found = figures.rows_at(str(tmp_path), [figures.Place(0, "conversation", file, row) for row in (0, 10, 34)])
+    assert [row["sample_id"] for row in found] == [values[row]["sample_id"] for row in (0, 10, 34)]
+
+
+def test_embedded_pictures_and_long_texts_in_other_scripts() -> None:
+    row = drawn.rows(1)[0]
+    stream = io.BytesIO()
+    PIL.Image.new("RGB", (drawn.WIDTH, drawn.HEIGHT), "blue").save(stream, "PNG")
+    row["image"]["bytes"] = stream.getvalue()
+    row["messages"][1]["content"] = "מה זה? " + "word " * 10_000
+    made = card(row, None)
+    assert made.note == ""
+    assert made.turns[1].spans[0].text.startswith("מה זה?")
+
+
+def test_spans_colour_the_names_of_regions() -> None:
+    assert [(one.text, bool(one.colour)) for one in spans("Is <region2> left of <region13>?")] == [
+        ("Is ", False), ("<region2>", True), (" left of ", False), ("<region13>", True), ("?", False),
+    ]  # fmt: skip
+    assert "".join(one.text for one in spans("<region0> <region> <region 1>")) == "<region0> <region> <region 1>"
+
+
+@pytest.mark.parametrize(
+    ("path", "fine"),
+    [
+        ("coco/a.jpg", True), ("a..b/c.jpg", True), ("", False), ("/etc/passwd", False), ("../a", False),
+        ("a/../../b", False), ("a\\..\\..\\b", False), ("C:/a", False), ("https://host/a", False),
+    ],
+)  # fmt: skip
+def test_paths_stay_below_data(path: str, fine: bool) -> None:
+    assert stays_below(path) == fine
+
+
+def test_percent() -> None:
+    shares = (0, 0.0001, 0.0123, 0.5, 0.9999, 1, 1.5)
+    assert [percent(share) for share in shares] == ["0 %", "< 0.1 %", "1.2 %", "50 %", "> 99.9 %", "100 %", "150 %"]
+
+
+def test_no_path_of_this_machine_is_on_the_page(tmp_path: pathlib.Path) -> None:
+    manifest = builds.write(tmp_path)
+    assert manifest == msgspec.json.decode((tmp_path / "manifest.json").read_bytes(), type=type(manifest))
+    assert not re.search(re.escape(str(tmp_path)), pathlib.Path(write_report(str(tmp_path))).read_text())
