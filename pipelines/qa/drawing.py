@@ -47,13 +47,18 @@ def draw_regions(image: PIL.Image.Image, masks: Sequence[Mask], *, longest: int 
     drawn = PIL.Image.fromarray(pixels.round().astype(np.uint8))
     pen = PIL.ImageDraw.Draw(drawn)
     for number, mask in enumerate(small, 1):
-        _badge(pen, number, _inmost(mask), max(9, max(size) // 30), size)
+        _badge(pen, number, _inmost(mask), _radius(size), size)
     return drawn
 
 
 def _fitted(size: tuple[int, int], longest: int | None) -> tuple[int, int]:
     scale = min(1.0, longest / max(size)) if longest else 1.0
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _radius(size: tuple[int, int]) -> int:
+    """Pixels of a badge's radius: readable, and small beside the picture."""
+    return max(2, min(max(9, max(size) // 30), min(size) // 6))
 
 
 def _resized(mask: Bools, size: tuple[int, int]) -> Bools:

@@ -16,6 +16,8 @@ from schemas.records import Mask
 
 LONGEST = 480
 """Pixels of a picture's longer side."""
+_SHORTEST = 320
+"""Pixels of a longer side below which pictures are enlarged."""
 _MOST_PIXELS = 50_000_000
 """Masks of larger images are not drawn."""
 
@@ -74,7 +76,7 @@ def card(row: dict[str, Any], data: str | None) -> Card:
     masks = [Mask(size=tuple(region["mask"]["size"]), counts=region["mask"]["counts"]) for region in row["regions"]]
     readable = [_readable(mask) for mask in masks]
     drawn = draw_regions(
-        image, [m if good else _NOTHING for m, good in zip(masks, readable, strict=True)], longest=LONGEST
+        _enlarged(image), [m if good else _NOTHING for m, good in zip(masks, readable, strict=True)], longest=LONGEST
     )
     return Card(
         sample_id=row["sample_id"], image_id=row["image_id"], split=row["split"], generator=row["generator"]["name"],
@@ -132,6 +134,14 @@ def stays_below(path: str) -> bool:
 def _fitted(width: int, height: int) -> tuple[int, int]:
     scale = min(1.0, LONGEST / max(width, height, 1))
     return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _enlarged(image: PIL.Image.Image) -> PIL.Image.Image:
+    """A thumbnail in whole multiples of its pixels, so that numbers can be read on it."""
+    times = _SHORTEST // max(image.size)
+    return (
+        image.resize((image.width * times, image.height * times), PIL.Image.Resampling.NEAREST) if times > 1 else image
+    )
 
 
 def _readable(mask: Mask) -> bool:
