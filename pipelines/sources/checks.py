@@ -18,6 +18,13 @@ from schemas.records import TRAIN, Image
 _REASONS = ("", "duplicate_id", "unknown_image", "unknown_category", "malformed_record", "crowd")
 """In the order in which they are judged: the first that applies is the one counted."""
 
+_FIELDS = {
+    "unknown_image": ("image_id", "images"),
+    "unknown_category": ("category_id", "categories"),
+    "malformed_record": ("bbox", "boxes"),
+}
+"""The field at fault, and the column that holds it."""
+
 _DENSE = 1 << 24
 """Ids below this are looked up in a table; COCO's images have numbers below 600,000."""
 
@@ -81,11 +88,8 @@ def check(file: InstanceFile, links: Links) -> Checked:
 
 
 def _finding(columns: Columns, unit: str, row: int, reason: int) -> Finding:
-    detail = {
-        "unknown_image": f"image_id {columns.images[row]}",
-        "unknown_category": f"category_id {columns.categories[row]}",
-        "malformed_record": f"bbox {columns.boxes[row].tolist()}",
-    }.get(_REASONS[reason], "")
+    field = _FIELDS.get(_REASONS[reason])
+    detail = f"{field[0]} {getattr(columns, field[1])[row].tolist()}" if field else ""
     key = record_key(unit, int(columns.position[row]), int(columns.ids[row]))
     return Finding(key, _REASONS[reason], detail)
 

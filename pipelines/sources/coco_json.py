@@ -206,22 +206,23 @@ def _categories(path: str, window: Window) -> dict[int, Category]:
 
 def _columns(window: Window) -> Columns:
     records = window.records
-    places = np.array(positions(window, [each.segmentation for each in records]), np.int64).reshape(-1, 2)
+    starts, lengths = positions(window, [each.segmentation for each in records])
 
     def column(name: str) -> Ints:
         return np.fromiter(map(attrgetter(name), records), np.int64, len(records))
 
     ids = column("id")
+    boxes = chain.from_iterable(map(attrgetter("bbox"), records))
     return Columns(
         position=np.asarray(window.indices, np.int64),
         ids=ids,
         objects=column("original_id") if records and hasattr(records[0], "original_id") else ids,
         images=column("image_id"),
         categories=column("category_id"),
-        boxes=np.fromiter(chain.from_iterable(each.bbox for each in records), np.float64).reshape(-1, 4),
+        boxes=np.fromiter(boxes, np.float64, 4 * len(records)).reshape(-1, 4),
         crowd=column("iscrowd") != 0,
-        starts=places[:, 0],
-        lengths=places[:, 1],
+        starts=starts,
+        lengths=lengths,
     )
 
 

@@ -183,7 +183,7 @@ class JsonText:
         return one_by_one(array, first, split, decoder, offset), split.closed
 
     def _split(self, decoder: msgspec.json.Decoder[Any]) -> Split | None:
-        text = b"[" + self._data[self._at :]
+        text = b"".join((b"[", memoryview(self._data)[self._at :]))
         try:
             return split_records(text, decoder)
         except msgspec.DecodeError as error:

@@ -9,12 +9,14 @@ Python writes, break their record only.
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
-from pipelines.sources.spec import Finding
+from pipelines.sources.spec import Finding, Ints
 
 _FIRST_KEY = re.compile(rb'\[\s*(\{\s*"[^"\\]*")')
 _RECORD_ENDS = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*$")
@@ -85,11 +87,12 @@ def broken_findings(window: Window, unit: str) -> list[Finding]:
     return [Finding(each.key(unit), "malformed_record", each.detail) for each in window.broken]
 
 
-def positions(window: Window, fields: Sequence[msgspec.Raw]) -> list[tuple[int, int]]:
-    """(byte position in the file, length) of raw fields that were decoded with a window."""
+def positions(window: Window, fields: Sequence[msgspec.Raw]) -> tuple[Ints, Ints]:
+    """Byte positions in the file, and lengths, of raw fields that were decoded with a window."""
     base = pa.py_buffer(window.body).address - window.offset
-    buffers = map(pa.py_buffer, fields)
-    return [(buffer.address - base, buffer.size) for buffer in buffers]
+    buffers = [pa.py_buffer(field) for field in fields]
+    starts = np.fromiter(map(attrgetter("address"), buffers), np.int64, len(buffers)) - base
+    return starts, np.fromiter(map(attrgetter("size"), buffers), np.int64, len(buffers))
 
 
 def place(error: msgspec.DecodeError, text: Buffer) -> tuple[str, int]:
@@ -124,7 +127,7 @@ def split_records(text: bytes, decoder: msgspec.json.Decoder[Any]) -> Split | No
     opening = _openings(text)[0]
     cut = next(_cuts(text, opening), 0)
     if cut:
-        body = text[:cut] + b"]"
+        body = _closed(text, cut)
         try:
             return Split(decoder.decode(_utf8(body)), body, cut, False, [])
         except msgspec.DecodeError:
@@ -145,13 +148,18 @@ def _careful_split(text: bytes, decoder: msgspec.json.Decoder[Any]) -> Split | N
     if extent is None:
         return None
     end, closed = extent
-    body = _utf8(text[:end] if closed else text[:end] + b"]")
+    body = _utf8(text[:end] if closed else _closed(text, end))
     if not constants:
         try:
             return Split(decoder.decode(body), body, end, closed, [])
         except msgspec.DecodeError:
             pass
     return Split(None, body, end, closed, constants)
+
+
+def _closed(text: bytes, end: int) -> bytes:
+    """The text up to `end`, copied once, with the bracket that closes the list."""
+    return b"".join((memoryview(text)[:end], b"]"))
 
 
 def _utf8(text: bytes) -> bytes:
@@ -177,7 +185,7 @@ def _extent(text: bytes) -> tuple[int, bool] | None:
             raise
     for opening in _openings(text):
         for _, cut in zip(range(_MAX_CUTS), _cuts(text, opening), strict=False):
-            if _is_whole(text[:cut] + b"]"):
+            if _is_whole(_closed(text, cut)):
                 return cut, False
     return None
 

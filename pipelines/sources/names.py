@@ -43,13 +43,14 @@ def image_paths(number: int, file_name: str, coco_url: str, folder: str) -> tupl
     name = file_name.rpartition("/")[2] or f"{number:012d}.jpg"
     renamed = _NAME_2014.match(name) if name.startswith("COCO_") else None
     name = renamed[1] if renamed else name
-    return tuple([f"coco/{each}/{name}" for each in _folders(coco_url.rpartition("/")[0].rpartition("/")[2], folder)])
+    folders = _folders(coco_url.rpartition("/")[0].rpartition("/")[2], folder)
+    return tuple([each + name for each in folders])
 
 
-@functools.cache
+@functools.lru_cache(64)
 def _folders(url_folder: str, folder: str) -> tuple[str, ...]:
     first = (url_folder,) if _FOLDER_2017.fullmatch(url_folder) else ()
-    return tuple(dict.fromkeys((*first, folder, *FOLDERS)))
+    return tuple(f"coco/{each}/" for each in dict.fromkeys((*first, folder, *FOLDERS)))
 
 
 def category_text(name: str) -> str:

@@ -74,8 +74,8 @@ def test_raw_fields_are_found_again_in_the_file(numbers: list[float], window: in
     text = b" " + json.dumps([{"id": i, "shape": each, "x": 1} for i, each in enumerate(shapes)], indent=1).encode()
     found = []
     for each in windows_of(text, POINTS, window):
-        places = positions(each, [record.shape for record in each.records])
-        found += [json.loads(text[start : start + length]) for start, length in places]
+        starts, lengths = positions(each, [record.shape for record in each.records])
+        found += [json.loads(text[start:][:length]) for start, length in zip(starts, lengths, strict=True)]
     assert found == shapes
 
 
