@@ -24,8 +24,8 @@ class Settings(Record, frozen=True, kw_only=True):
     """Dollars per million prompt and completion tokens, instead of the price table."""
     concurrency: int = 16
     """Requests in flight at a time."""
-    timeout_s: float = 120.0
-    """For one call, from sending to the last byte."""
+    timeout_s: float = 300.0
+    """For one call, from sending to the last byte. Long, because a call given up may be charged all the same."""
     max_attempts: int = 6
     backoff_s: float = 1.0
     """The first wait is between this and twice this; each further one doubles."""

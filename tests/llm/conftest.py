@@ -15,8 +15,8 @@ ASKED_FOR = "OSPREY_TEST_LLM"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests of a real model take minutes: they run only with OSPREY_TEST_LLM=1, which `make test-llm` sets."""
-    if os.environ.get(ASKED_FOR) == "1":
+    """Tests of a real model take minutes: they run only when asked for, with `-m llm` or OSPREY_TEST_LLM=1."""
+    if os.environ.get(ASKED_FOR) == "1" or "llm" in config.getoption("markexpr"):
         return
     skip = pytest.mark.skip(reason="runs with `make test-llm`")
     for item in items:
