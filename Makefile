@@ -42,7 +42,7 @@ format: $(VENV)/.dev ## put the code in its form
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 test-llm: $(VENV)/.llm ## build with a real, very small language model behind an OpenAI-compatible server on loopback
-	$(BIN)/pytest -m llm -rA tests/llm
+	OSPREY_TEST_LLM=1 $(BIN)/pytest -m llm -rA tests/llm
 
 bench: $(VENV)/.dev ## measure against named peers; takes minutes
 	$(BIN)/python -m benchmarks

@@ -43,7 +43,7 @@ def _about(scene: Scene, region: Region, number: int, seed: int) -> list[tuple[s
             f"What is {name}, and where in the picture is it?",
             f"{name} is {with_article(region.category)} at the {spot} of the picture.",
         ),
-        (f"Which words would lead somebody to {name}?", sentence(f"{phrase}.")),
+        (f"Which words would lead somebody to {name}?", sentence(f"{phrase.rstrip(' .')}.")),
     ]  # fmt: skip
 
 

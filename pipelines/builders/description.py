@@ -8,13 +8,13 @@ from pipelines.builders.naming import (
     box_text,
     place,
     region_name,
-    region_numbers,
+    region_names,
     sentence,
     unique,
     with_article,
 )
 from pipelines.builders.referred import ModelKind, Values
-from pipelines.builders.replies import BadReply, check_regions, check_talk, tidy
+from pipelines.builders.replies import MARK_END, MARK_START, BadReply, check_regions, check_talk, tidy
 from pipelines.builders.rows import turns
 from schemas.keys import stable_choice
 from schemas.records import Message, Region, Sample, Scene
@@ -22,7 +22,7 @@ from schemas.records import Message, Region, Sample, Scene
 KIND = "description"
 FEWEST_WORDS = 4
 
-_MARK = re.compile(r"^[\s>#*_\-]*<region(\d+)>[*_]*[ \t]*:[*_]*", re.MULTILINE)
+_MARK = re.compile(rf"{MARK_START}<region([0-9]{{1,4}})>{MARK_END}", re.MULTILINE)
 
 
 def values(scene: Scene) -> Values:
@@ -65,7 +65,7 @@ def _paragraphs(text: str, count: int) -> dict[int, str]:
     for number, paragraph in found.items():
         if len(paragraph.split()) < FEWEST_WORDS:
             raise BadReply("reply_format", f"<region{number}>: {paragraph!r} is no description")
-        if region_numbers(paragraph) - set(range(1, count + 1)):
+        if region_names(paragraph) - set(map(region_name, found)):
             raise BadReply("reply_unknown_region", f"<region{number}> speaks of a region that was not given")
     return found
 

@@ -10,12 +10,12 @@ from pipelines.builders.context import Context
 from pipelines.builders.naming import region_name
 from pipelines.builders.rows import capped, row, turns
 from schemas.keys import stable_choice
-from schemas.records import Built, Region, Reject, Sample, Scene
+from schemas.records import Built, Expression, Region, Reject, Sample, Scene
 
 KIND = "mask_text"
 STAGE = f"build:{KIND}"
 
-Texts = list[tuple[Region, list[str]]]
+Phrases = list[tuple[Region, list[Expression]]]
 
 
 def build(scene: Scene, context: Context) -> Built:
@@ -30,15 +30,14 @@ def build(scene: Scene, context: Context) -> Built:
     return built
 
 
-def expressions(scene: Scene, source: str) -> Texts:
-    """The regions that a source has expressions for, by first sight, each with its texts."""
+def expressions(scene: Scene, source: str) -> Phrases:
+    """The regions that a source has expressions for, by first sight, each with its expressions."""
     found = [
         (region, [text for text in region.expressions if text.source == source])
         for region in scene.regions
         if any(text.source == source for text in region.expressions)
     ]
-    found.sort(key=lambda pair: pair[1][0].ordinal)
-    return [(region, [text.text for text in texts]) for region, texts in found]
+    return sorted(found, key=lambda pair: pair[1][0].ordinal)
 
 
 def _add_categories(built: Built, scene: Scene, context: Context, source: str) -> None:
@@ -51,16 +50,17 @@ def _add_categories(built: Built, scene: Scene, context: Context, source: str) -
     built.samples.append(_sample(scene, context, source, "category", [(region, region.category) for region in kept], 0))
 
 
-def _add_phrases(built: Built, scene: Scene, context: Context, source: str, phrases: Texts) -> None:
+def _add_phrases(built: Built, scene: Scene, context: Context, source: str, phrases: Phrases) -> None:
     kept, _ = capped(context, KIND, source, [region for region, _ in phrases])
     names = {region.region_id for region in kept}
     built.read[source, "expressions"] = sum(len(texts) for _, texts in phrases)
     for region, texts in phrases:
         if region.region_id not in names:
-            built.rejects.extend(_over_cap(source, "expressions", f"{region.region_id}#{text}") for text in texts)
+            keys = (f"{region.region_id}#{text.source}:{text.ordinal}" for text in texts)
+            built.rejects.extend(_over_cap(source, "expressions", key) for key in keys)
     used = [(region, texts) for region, texts in phrases if region.region_id in names]
     for number in range(max(len(texts) for _, texts in used)):
-        pairs = [(region, texts[number]) for region, texts in used if number < len(texts)]
+        pairs = [(region, texts[number].text) for region, texts in used if number < len(texts)]
         built.samples.append(_sample(scene, context, source, "phrase", pairs, number))
 
 

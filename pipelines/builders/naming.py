@@ -5,7 +5,10 @@ from collections.abc import Iterable, Sequence
 
 from schemas.records import Box, Region
 
-_NAME = re.compile(r"<region(\d+)>")
+_TAG = re.compile(r"<\s*/?region[^>\n]{0,40}>", re.IGNORECASE)
+
+_VOWEL = re.compile(r"hour|heir|(?!uni(?!n)|u[rkt][aeiou]|eu|one)[aeiou]", re.IGNORECASE)
+"""Words that start with the sound of a vowel: an hourglass, an umbrella, but a unicycle and a urinal."""
 
 
 def region_name(number: int) -> str:
@@ -13,9 +16,9 @@ def region_name(number: int) -> str:
     return f"<region{number}>"
 
 
-def region_numbers(text: str) -> set[int]:
-    """The numbers of all regions that a text names."""
-    return {int(number) for number in _NAME.findall(text)}
+def region_names(text: str) -> set[str]:
+    """All that stands in a text as the name of a region, misspelt ones (`<Region 1>`, `<region01>`) as they are."""
+    return set(_TAG.findall(text))
 
 
 def listing(names: Sequence[str]) -> str:
@@ -38,7 +41,7 @@ def with_article(noun: str) -> str:
     """`a dog`, `an apple`; nouns that look like plurals stay bare (`scissors`)."""
     if noun.endswith("s") and not noun.endswith(("ss", "us", "is")):
         return noun
-    return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
+    return f"an {noun}" if _VOWEL.match(noun) else f"a {noun}"
 
 
 def place(region: Region, width: int, height: int) -> str:

@@ -21,7 +21,7 @@ import prompts
 from pipelines.builders.context import Context
 from pipelines.builders.naming import region_name, with_article
 from pipelines.builders.rows import capped, row, turns
-from pipelines.builders.vocabulary import Vocabulary, same_thing
+from pipelines.builders.vocabulary import Vocabulary, plain, same_thing
 from pipelines.regions.distance import Runs, box_gap, distance, vertical_runs
 from schemas import rle
 from schemas.keys import stable_choice, stable_int, stable_order
@@ -98,6 +98,7 @@ class Negatives:
         self._vocabulary = vocabulary
         self._seed = seed
         self._runs: dict[str, Runs] = {}
+        self._names: dict[str, frozenset[str]] = {}
         self._absent: dict[str, frozenset[str]] | None = None
 
     def of(self, region: Region) -> str | None:
@@ -124,27 +125,34 @@ class Negatives:
             text
             for source, absent in self._known_absent().items()
             for text in self._vocabulary.neighbors.get(source, {}).get(region.category, ())
-            if text in absent and not same_thing(self._vocabulary, region.category, text)
+            if text in absent and not self._is_called(region, text)
         ]
         return stable_choice(near, self._seed, KIND, "class", region.region_id) if near else None
 
     def _by_box_gap(self, region: Region) -> list[tuple[float, Region]]:
         """Other things of the region's source, those with the nearest box first: the mask is never nearer than the box."""
-        doubtful = self._also_called(region) | self._incomplete(region.source)
+        incomplete = self._incomplete(region.source)
         others = [
             (box_gap(region.bbox, other.bbox), other)
             for other in self._scene.regions
             if other.source == region.source
-            and other.category not in doubtful
-            and not same_thing(self._vocabulary, region.category, other.category)
+            and other.category not in incomplete
+            and not self._is_called(region, other.category)
         ]
         return sorted(others, key=lambda pair: (pair[0], pair[1].region_id))
 
-    def _also_called(self, region: Region) -> set[str]:
-        """Categories that some data set gives to the same pixels."""
-        overlaps = rle.ious(region.mask, [other.mask for other in self._scene.regions])
-        pairs = zip(self._scene.regions, overlaps, strict=True)
-        return {other.category for other, overlap in pairs if overlap >= SAME_OBJECT_IOU}
+    def _is_called(self, region: Region, category: str) -> bool:
+        """Whether the category, or another word for it, is what some data set calls the same pixels."""
+        return any(same_thing(self._vocabulary, name, category) for name in self._names_of(region))
+
+    def _names_of(self, region: Region) -> frozenset[str]:
+        """The region's category, and those that other regions give to the same pixels."""
+        if region.region_id not in self._names:
+            overlaps = rle.ious(region.mask, [other.mask for other in self._scene.regions])
+            pairs = zip(self._scene.regions, overlaps, strict=True)
+            same = {other.category for other, overlap in pairs if overlap >= SAME_OBJECT_IOU}
+            self._names[region.region_id] = frozenset({region.category} | same)
+        return self._names[region.region_id]
 
     def _incomplete(self, source: str) -> set[str]:
         """Categories of which the source left some objects unlabelled: the region's object may be one of them."""
@@ -171,7 +179,7 @@ def known_absent(scene: Scene, vocabulary: Vocabulary) -> dict[str, frozenset[st
     for image in scene.images:
         texts = vocabulary.texts.get(image.source, {})
         listed = texts.values() if image.exhaustive else [texts[name] for name in image.absent if name in texts]
-        clear = {text for text in listed if not (vocabulary.words.get(text, frozenset()) & present or text in present)}
+        clear = {text for text in listed if not _names(vocabulary, text) & present}
         if clear:
             found[image.source] = found.get(image.source, frozenset()) | clear
     return found
@@ -183,4 +191,8 @@ def present_texts(scene: Scene, vocabulary: Vocabulary) -> set[str]:
     for image in scene.images:
         known = vocabulary.texts.get(image.source, {})
         texts |= {known[name] for name in (*image.present, *image.not_exhaustive) if name in known}
-    return texts | {name for text in texts for name in vocabulary.words.get(text, ())}
+    return {name for text in texts for name in _names(vocabulary, text)}
+
+
+def _names(vocabulary: Vocabulary, text: str) -> frozenset[str]:
+    return vocabulary.words.get(plain(text), frozenset([plain(text)]))

@@ -15,7 +15,7 @@ from pipelines.builders.naming import box_text, region_listing, region_name, uni
 from pipelines.builders.replies import BadReply, usable_text
 from pipelines.builders.rows import capped, row
 from schemas.keys import request_key
-from schemas.records import Built, Generator, Message, Region, Reject, Reply, Request, Sample, Scene
+from schemas.records import Built, Expression, Generator, Message, Region, Reject, Reply, Request, Sample, Scene
 
 Values = dict[str, Any]
 
@@ -40,27 +40,35 @@ def build(kind: ModelKind, scene: Scene, context: Context) -> Built:
         return Built([], [], [], {})
     used, rest = _capped(context, kind.name, regions)
     text_sources = image_text(scene).sources
-    rejects = _rejects(kind.name, rest, sources, "region_cap")
+    rejects = _rejects(kind.name, rest, "region_cap")
     read = _count(regions, sources)
     if not text_sources:
-        return Built([], [], rejects + _rejects(kind.name, used, sources, "no_image_text"), read)
-    waiting = row(context, scene, kind.name, used, sources=[*_expression_sources(used, sources), *text_sources])
+        return Built([], [], rejects + _rejects(kind.name, used, "no_image_text"), read)
+    waiting = row(context, scene, kind.name, used, sources=[*_expression_sources(used), *text_sources])
     if context.generator != TEMPLATE:
-        return Built([], [_request(kind, scene, waiting, sources, context)], rejects, read)
+        return Built([], [_request(kind, scene, waiting, context)], rejects, read)
     try:
         messages = kind.parse(kind.compose(scene, used, context.seed), waiting)
     except BadReply as bad:
-        return Built([], [], rejects + _rejects(kind.name, used, sources, bad.reason, bad.detail), read)
+        return Built([], [], rejects + _rejects(kind.name, used, bad.reason, bad.detail), read)
     return Built([msgspec.structs.replace(waiting, messages=messages)], [], rejects, read)
 
 
 def referred(scene: Scene, sources: Sequence[str]) -> list[Region]:
-    """Regions with an expression of one of the sources, by first sight: source by source, then by place in its file."""
+    """Regions with the expressions of some sources, by first sight: source by source, then by place in its file.
 
-    def first_sight(region: Region) -> tuple[int, int]:
-        return min((sources.index(e.source), e.ordinal) for e in region.expressions if e.source in sources)
+    What other sources say of a region is left out: the row would rest on them without naming them.
+    """
 
-    return sorted((r for r in scene.regions if any(e.source in sources for e in r.expressions)), key=first_sight)
+    def first_sight(expression: Expression) -> tuple[int, int]:
+        return sources.index(expression.source), expression.ordinal
+
+    found = []
+    for region in scene.regions:
+        said = tuple(sorted((e for e in region.expressions if e.source in sources), key=first_sight))
+        if said:
+            found.append(msgspec.structs.replace(region, expressions=said))
+    return sorted(found, key=lambda region: first_sight(region.expressions[0]))
 
 
 class ImageTexts(NamedTuple):
@@ -101,34 +109,31 @@ def reject_of(sample: Sample, reason: str, detail: str) -> Reject:
     return Reject(stage="assemble", source=sample.kind, unit="rows", key=sample.sample_id, reason=reason, detail=detail)
 
 
-def _request(kind: ModelKind, scene: Scene, waiting: Sample, sources: Sequence[str], context: Context) -> Request:
+def _request(kind: ModelKind, scene: Scene, waiting: Sample, context: Context) -> Request:
     settings = msgspec.structs.asdict(context.generation)
     payload = {name: value for name, value in settings.items() if value is not None}
-    payload["messages"] = render(kind, scene, waiting.regions, sources)
+    payload["messages"] = render(kind, scene, waiting.regions)
     return Request(key=request_key(payload), payload=payload, sample=waiting)
 
 
-def render(kind: ModelKind, scene: Scene, regions: Sequence[Region], sources: Sequence[str]) -> list[dict[str, str]]:
+def render(kind: ModelKind, scene: Scene, regions: Sequence[Region]) -> list[dict[str, str]]:
     """The chat messages of one request."""
     texts = image_text(scene)
     return prompts.load(kind.name).messages(
         detail=texts.detail,
         captions=texts.captions,
         names=region_listing(len(regions)),
-        regions=[_region_values(scene, region, number, sources) for number, region in enumerate(regions, start=1)],
+        regions=[_region_values(scene, region, number) for number, region in enumerate(regions, start=1)],
         **kind.values(scene),
     )
 
 
-def _region_values(scene: Scene, region: Region, number: int, sources: Sequence[str]) -> Values:
-    ordered = sorted(
-        (e for e in region.expressions if e.source in sources), key=lambda e: (sources.index(e.source), e.ordinal)
-    )
+def _region_values(scene: Scene, region: Region, number: int) -> Values:
     return {
         "name": region_name(number),
         "category": region.category,
         "box": box_text(region.source_box, scene.width, scene.height),
-        "expressions": unique(e.text for e in ordered),
+        "expressions": unique(e.text for e in region.expressions),
     }
 
 
@@ -137,8 +142,8 @@ def _capped(context: Context, kind: str, regions: list[Region]) -> tuple[list[Re
     return capped(context, kind, context.kinds[kind].sources[0], regions)
 
 
-def _expression_sources(regions: Sequence[Region], sources: Sequence[str]) -> list[str]:
-    return unique(e.source for region in regions for e in region.expressions if e.source in sources)
+def _expression_sources(regions: Sequence[Region]) -> list[str]:
+    return unique(e.source for region in regions for e in region.expressions)
 
 
 def _count(regions: Sequence[Region], sources: Sequence[str]) -> dict[tuple[str, str], int]:
@@ -146,9 +151,7 @@ def _count(regions: Sequence[Region], sources: Sequence[str]) -> dict[tuple[str,
     return {(source, "expressions"): texts.count(source) for source in sources if source in texts}
 
 
-def _rejects(
-    kind: str, regions: Sequence[Region], sources: Sequence[str], reason: str, detail: str = ""
-) -> list[Reject]:
+def _rejects(kind: str, regions: Sequence[Region], reason: str, detail: str = "") -> list[Reject]:
     return [
         Reject(
             stage=f"build:{kind}", source=e.source, unit="expressions",
@@ -156,5 +159,4 @@ def _rejects(
         )
         for region in regions
         for e in region.expressions
-        if e.source in sources
     ]  # fmt: skip

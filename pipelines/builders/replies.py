@@ -7,7 +7,7 @@ and among the rejects.
 import re
 from collections.abc import Iterable
 
-from pipelines.builders.naming import region_numbers
+from pipelines.builders.naming import region_name, region_names
 from schemas.records import Reply
 
 Pairs = list[tuple[str, str]]
@@ -17,12 +17,15 @@ _SOURCE_TALK = re.compile(
     r"|\[\s*[01]?\.\d+\s*,"
     r"|\b(?:given|provided|supplied) (?:text|descriptions?|information|details|notes|sentences?)\b"
     r"|\b(?:according to|based on|from) (?:the|these|those|your) (?:text|descriptions?|sentences?|notes|information)\b"
-    r"|\b(?:the|these|those|your) notes\b|\bthis region\b",
+    r"|\b(?:the|these|those|your) (?:notes|descriptions?)\b|\bthis region\b",
     re.IGNORECASE,
 )
-_MARK = re.compile(
-    r"^[\s>#*_\-\d.)]*(question|answer|q|a)\s*\d*\s*[*_]*\s*:[ \t]*[*_]*[ \t]*", re.IGNORECASE | re.MULTILINE
-)
+MARK_START = r"^(?:[^\S\n]*+\d{1,2}+[.)]\s*+)?+(?:[^\S\n]|[>#*_\-\d.)])*+"
+"""What may stand before a mark: blanks, emphasis, quotes, headings and a number, also one on the line above."""
+MARK_END = r"[ \t*_]*+:[ \t*_]*+"
+_MARK = re.compile(rf"{MARK_START}(question|answer|q|a)[ \t]*+\d*+{MARK_END}", re.IGNORECASE | re.MULTILINE)
+_RULE = re.compile(r"[-*_=#~]{2,}")
+"""A line that parts two blocks."""
 
 
 class BadReply(ValueError):
@@ -53,10 +56,10 @@ def question_answer_pairs(text: str) -> Pairs:
     A block runs to the next mark, so answers of several lines and paragraphs stay whole.
     """
     marks = list(_MARK.finditer(text))
+    if not marks:
+        raise BadReply("reply_no_question", "no `Question:` found")
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
     blocks = [(mark.group(1)[0].lower(), tidy(text[mark.end() : end])) for mark, end in zip(marks, ends, strict=True)]
-    if not blocks:
-        raise BadReply("reply_no_question", "no `Question:` found")
     if [letter for letter, _ in blocks] != ["q", "a"] * (len(blocks) // 2):
         raise BadReply("reply_format", "questions and answers are not in turn")
     if any(not content for _, content in blocks):
@@ -66,19 +69,20 @@ def question_answer_pairs(text: str) -> Pairs:
 
 
 def tidy(text: str) -> str:
-    """Without blanks at line ends, code fences, emphasis around the whole, and runs of blank lines."""
-    lines = [line.strip() for line in text.replace("```", "").splitlines()]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip().strip("*").strip()
+    """Without blanks at line ends, code fences, rules, bold marks, and runs of blank lines."""
+    stripped = (line.strip() for line in text.replace("```", "").splitlines())
+    lines = [line for line in stripped if not _RULE.fullmatch(line)]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).replace("**", "").strip("* \n")
 
 
 def check_regions(texts: Iterable[str], count: int) -> None:
     """Every region from 1 to `count` is named in the texts, and no other."""
-    named = set().union(*(region_numbers(text) for text in texts))
-    given = set(range(1, count + 1))
+    named = set().union(*(region_names(text) for text in texts))
+    given = {region_name(number) for number in range(1, count + 1)}
     if named - given:
-        raise BadReply("reply_unknown_region", f"names {sorted(named - given)}, given were 1 to {count}")
+        raise BadReply("reply_unknown_region", f"names {min(named - given)[:80]}, given were 1 to {count}")
     if given - named:
-        raise BadReply("reply_missing_region", f"does not name {sorted(given - named)}")
+        raise BadReply("reply_missing_region", f"does not name {', '.join(sorted(given - named))}")
 
 
 def check_talk(texts: Iterable[str]) -> None:

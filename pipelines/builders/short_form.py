@@ -19,7 +19,7 @@ MOST_WORDS = 6
 
 def parse(text: str, row: Sample) -> tuple[Message, ...]:
     """`Question:` and `Answer:` blocks to turns with short answers, whose final full stop is dropped."""
-    pairs = [(question, answer.rstrip(".")) for question, answer in question_answer_pairs(text)]
+    pairs = [(question, answer.rstrip(" .")) for question, answer in question_answer_pairs(text)]
     contents = [content for pair in pairs for content in pair]
     check_regions(contents, len(row.regions))
     for _, answer in pairs:

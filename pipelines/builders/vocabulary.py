@@ -31,7 +31,8 @@ def _words(categories: list[Category]) -> dict[str, frozenset[str]]:
     synsets: dict[str, set[str]] = {}
     for category in categories:
         names = {plain(name) for name in (category.text, *category.synonyms)}
-        group = set.union(names, *(words.get(name, set()) for name in names), synsets.get(category.synset, set()))
+        linked = names | synsets.get(category.synset, set())
+        group = linked.union(*(words.get(name, set()) for name in linked))
         for name in group:
             words[name] = group
         if category.synset:

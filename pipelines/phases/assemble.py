@@ -98,7 +98,7 @@ class Assembler(beam.DoFn):
         answered, rejects, asked = self._answered(shard)
         rows = pa.concat_tables([samples, pa.Table.from_pylist(answered, schema=SHARD)]).sort_by("sample_id")
         rows = _with_pictures(rows, self._plan.data) if self._plan.recipe.images.embed else rows
-        entry = write_shard(shard.path, rows, out=self._layout.out)
+        entry = write_shard(shard.path, rows, out=self._layout.out, embedded=self._plan.recipe.images.embed)
         verdict = self._validator.validate(rows, shard.kind, file=shard.path, split=shard.split)
         write_rejects(storage.join(self._layout.assembled, f"{shard.name}.parquet"), rejects)
         written = Written(

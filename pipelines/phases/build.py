@@ -14,7 +14,10 @@ from pipelines.phases.finish import finish
 from pipelines.phases.layout import Layout
 from pipelines.phases.plan import Plan, make_plan, read_plan
 from pipelines.phases.running import Running
+from pipelines.qa.card import write_card
 from pipelines.qa.expectations import Verdict
+from pipelines.qa.figures import survey
+from pipelines.qa.report import write_report
 from pipelines.qa.validate import validate_output
 from schemas.errors import BudgetError, GenerationError
 from schemas.recipe import Recipe
@@ -142,6 +145,9 @@ def _assemble(plan: Plan, layout: Layout, asking: Asking, running: Running) -> N
         manifest = finish(plan, layout, store, written)
         judged = {one.file.path: Verdict(one.failures, one.evidence) for one in written}
         report = validate_output(layout.out, progress, judged)
+        figures = survey(layout.out, manifest)
+        write_report(layout.out, plan.data, figures)
+        write_card(layout.out, figures)
     console.show_manifest(manifest)
     report.require()
     console.out.print(f"all {len(report.checks)} checks pass")

@@ -53,6 +53,8 @@ def _parse(name: str) -> object:
         raise RecipeError(f"no recipe {name!r}", hint=f"Name one of {known}, or give the path of a YAML file.")
     try:
         return yaml.safe_load(storage.read_bytes(path))
+    except IsADirectoryError as error:
+        raise RecipeError(f"recipe {name}: that is a folder", hint="Give the path of a YAML file.") from error
     except yaml.YAMLError as error:
         raise RecipeError(f"recipe {name}: not valid YAML: {error}", hint="Mend the line named above.") from error
 

@@ -59,7 +59,7 @@ def clean(annotations: pa.Table) -> Cleaned:
             kept.append(index)
         except BadMask as bad:
             rejects += _rejects(annotations.slice(index, 1).to_pylist()[0], bad)
-    return Cleaned(_with_masks(annotations.take(kept), masks), rejects)
+    return Cleaned(_with_masks(annotations.take(pa.array(kept, pa.int64())), masks), rejects)
 
 
 def to_rle(segmentation: str | bytes, size: Size) -> CocoRle:
@@ -70,7 +70,7 @@ def to_rle(segmentation: str | bytes, size: Size) -> CocoRle:
     """
     try:
         given = _decoder.decode(segmentation)
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:
         raise BadMask("malformed_record", f"segmentation: {error}") from error
     if not given:
         raise BadMask("empty_mask", "no segmentation")

@@ -1,10 +1,12 @@
 """Distance between masks, exactly and without decoding them to pixels.
 
-A mask is a set of vertical runs (RLE is column-major). The distance of two masks is the smallest distance of
-any run of one to any run of the other, and the distance of two vertical runs follows from their columns and
-ends.
+A mask is a set of vertical runs (RLE is column-major). From every run of one mask we look into one column of the
+other after the next, the nearest columns first, and there only at the run above and the run below, until no column
+that is left can be nearer than what was found. So masks of 100,000 runs, whose pairs no memory holds, take
+milliseconds.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -41,11 +43,25 @@ def vertical_runs(mask: Mask) -> Runs:
 
 
 def distance(one: Runs, other: Runs) -> float:
-    """Smallest distance in pixels between the centres of two pixels, one of each mask; 0 where they share a pixel."""
-    across = one.column[:, None] - other.column[None, :]
-    gap = np.maximum(one.first[:, None] - other.last[None, :], other.first[None, :] - one.last[:, None])
-    down = np.maximum(gap, 0)
-    return float(np.sqrt((across * across + down * down).min()))
+    """Smallest distance in pixels between the centres of two pixels, one of each mask; 0 where they share a pixel.
+
+    Both masks have at least one pixel.
+    """
+    stride = int(max(one.last.max(), other.last.max())) + 1
+    starts = other.column * stride + other.first
+    steps = range(int(other.column[0] - one.column[-1]), int(other.column[-1] - one.column[0]) + 1)
+    best = float("inf")
+    for across in sorted(steps, key=abs):
+        if abs(across) >= best:
+            break
+        column = one.column + across
+        after = np.searchsorted(starts, column * stride + one.first)
+        for index in (np.maximum(after - 1, 0), np.minimum(after, len(starts) - 1)):
+            there = other.column[index] == column
+            gap = np.maximum(one.first - other.last[index], other.first[index] - one.last)[there]
+            if gap.size:
+                best = min(best, math.hypot(across, max(int(gap.min()), 0)))
+    return best
 
 
 def box_gap(one: Box, other: Box) -> float:

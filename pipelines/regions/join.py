@@ -58,18 +58,12 @@ def join(sources: Sequence[SourceRows], policy: Policy, find_picture: Callable[[
     `find_picture` takes the places where a picture may lie and returns the one that counts, None if it is missing.
     """
     grouped = _group(sources)
-    scenes, rejects = [], []
+    scenes: list[Scene] = []
+    rejects: list[Reject] = []
     for image_id in sorted(grouped):
-        parts = grouped[image_id]
-        made = _scene(image_id, parts, policy, find_picture)
-        if isinstance(made, str):
-            rejects += [
-                Reject(stage=STAGE, source=source, unit=unit, key=key, reason=made)
-                for source, unit, key in _records(image_id, parts)
-            ]
-        else:
-            scenes.append(made[0])
-            rejects += made[1]
+        scene, rejected = _scene(image_id, grouped[image_id], policy, find_picture)
+        scenes += [scene] if scene else []
+        rejects += rejected
     return Joined(scenes, rejects, _read(grouped))
 
 
@@ -87,18 +81,18 @@ def _group(sources: Sequence[SourceRows]) -> dict[str, _Parts]:
 
 def _scene(
     image_id: str, parts: _Parts, policy: Policy, find_picture: Callable[[Sequence[str]], str | None]
-) -> tuple[Scene, list[Reject]] | str:
-    """The scene with the rejects among its regions, or the reason why the whole image is left out."""
+) -> tuple[Scene | None, list[Reject]]:
+    """The scene with the rejects among its regions; None, with a reject for every record, where it is left out."""
     reason = _left_out(image_id, parts, policy)
     if reason:
-        return reason
+        return None, _reject_all(image_id, parts, reason)
     path = find_picture(_candidates(parts.images))
     if path is None:
-        return "image_missing"
+        return None, _reject_all(image_id, parts, "image_missing")
     first = parts.images[0]
     regions, rejects = merge(parts.regions, (first.height, first.width))
-    if not regions:
-        return "no_regions"
+    if not regions:  # each region has a reason of its own
+        return None, rejects + _reject_all(image_id, parts._replace(regions=[]), "no_regions")
     share = stable_fraction(policy.seed, "split", image_id)
     scene = Scene(
         image_id=image_id, path=path, width=first.width, height=first.height,
@@ -119,6 +113,13 @@ def _left_out(image_id: str, parts: _Parts, policy: Policy) -> str | None:
     if policy.limit_to is not None and image_id not in policy.limit_to:
         return "over_limit"
     return None
+
+
+def _reject_all(image_id: str, parts: _Parts, reason: str) -> list[Reject]:
+    return [
+        Reject(stage=STAGE, source=source, unit=unit, key=key, reason=reason)
+        for source, unit, key in _records(image_id, parts)
+    ]
 
 
 def _candidates(images: Iterable[Image]) -> list[str]:

@@ -34,7 +34,9 @@ def published(entry: dict[str, Any]) -> Content:
     captions = [] if detail else text.splitlines()[1:]
     regions = [
         (category, box, frozenset(words.strip().splitlines()))
-        for category, box, words in re.findall(rf"For <regin\d+>\((.*?): ({BOX})\):\n(.*?)\n\n", rest + "\n\n", re.DOTALL)
+        for category, box, words in re.findall(
+            rf"For <regin\d+>\((.*?): ({BOX})\):\n(.*?)\n\n", rest + "\n\n", re.DOTALL
+        )
     ]
     detail_text = "\n".join(line.strip() for line in detail[1].splitlines()) if detail else ""
     return Content(detail_text, frozenset(caption.strip() for caption in captions), _objects(objects), regions)

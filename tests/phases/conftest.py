@@ -1,0 +1,104 @@
+"""Sample scenes, the command line, and a server that answers as a good model would."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from pipelines import cli
+from pipelines.builders import neighbors
+from pipelines.scenes import write_scenes
+from tests.servers.openai_server import OpenAIServer, Payload, answer, last_text, running
+
+IMAGES = 36
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A raw data tree."""
+    folder = str(tmp_path_factory.mktemp("scenes"))
+    write_scenes(folder, IMAGES, seed=5, workers=1)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_embedding() -> Iterator[None]:
+    """The real SentenceBERT, asked once for each vocabulary rather than once for each output folder."""
+    real = neighbors.embed
+    known: dict[tuple[str, ...], Any] = {}
+
+    def embed(texts: list[str]) -> Any:
+        key = tuple(texts)
+        if key not in known:
+            known[key] = real(texts)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbors, "embed", embed)
+        yield
+
+
+class Ran(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def said(self) -> str:
+        return self.out + self.err
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def osprey_data(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """The command line, in this process."""
+
+    def run(*arguments: object) -> Ran:
+        monkeypatch.setattr("sys.argv", ["osprey-data", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stopped:
+            code = int(stopped.code or 0)
+        return Ran(code, *capfd.readouterr())
+
+    return run
+
+
+def regions_of(payload: Payload) -> int:
+    """How many regions a request asks about."""
+    return len(set(re.findall(r"^<region(\d+)> is annotated", last_text(payload), re.MULTILINE)))
+
+
+def kind_of(payload: Payload) -> str:
+    """Told by the system message, as a model would."""
+    system = payload["messages"][0]["content"]
+    if "one word or one short phrase" in system:
+        return "short_form"
+    return "conversation" if "Write a conversation" in system else "description"
+
+
+def good_text(payload: Payload) -> str:
+    """A reply in the form that the kind asks for."""
+    numbers = range(1, regions_of(payload) + 1)
+    if kind_of(payload) == "description":
+        return "\n\n".join(f"<region{n}>: A thing of number {n} that stands there in plain view." for n in numbers)
+    return "\n\n".join(f"Question: What is <region{n}>?\nAnswer: A thing" for n in numbers)
+
+
+def good_reply(payload: Payload) -> Payload:
+    return answer(good_text(payload))
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
+    """A server of its own, with the environment set for it."""
+    with running(OpenAIServer(reply=good_reply)) as started:
+        monkeypatch.setenv("OPENAI_BASE_URL", started.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-loopback")
+        yield started

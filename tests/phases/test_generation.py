@@ -1,0 +1,124 @@
+"""Builds that ask a server, and what becomes of bad replies."""
+
+import pathlib
+from collections import Counter
+
+import pytest
+
+from pipelines.generation.store import ReplyStore
+from tests.phases import outputs
+from tests.phases.conftest import Run, good_text, kind_of
+from tests.servers.openai_server import OpenAIServer, Payload, answer, last_text
+
+ASK = ("--generator", "openai", "--model", "loopback-1", "--price", "1/1", "--budget-usd", "5", "--limit", "8")
+
+
+def test_asks_once_and_then_never_again(
+    scenes: str, tmp_path: pathlib.Path, osprey_data: Run, server: OpenAIServer
+) -> None:
+    first = osprey_data("build", "--data", scenes, "--out", tmp_path, *ASK)
+    assert first.code == 0, first.said
+    before, calls = outputs.fingerprint(str(tmp_path)), server.calls
+    assert calls == outputs.manifest(str(tmp_path))["generation"]["calls"] == 24
+    assert max(server.answered.values()) == 1
+    assert osprey_data("build", "--data", scenes, "--out", tmp_path, *ASK).code == 0
+    assert server.calls == calls
+    assert outputs.fingerprint(str(tmp_path)) == before
+    row = outputs.rows(str(tmp_path), "description")[0]
+    assert row["generator"]["name"] == "loopback-1"
+    assert len(row["generator"]["request_key"]) == 64
+
+
+BAD = {
+    "reply_empty": lambda payload: answer(""),
+    "reply_cut_off": lambda payload: answer(good_text(payload), finish_reason="length"),
+    "reply_filtered": lambda payload: answer("", finish_reason="content_filter"),
+    "reply_unknown_region": lambda payload: answer(good_text(payload).replace("<region1>", "<region99>")),
+    "reply_mentions_source": lambda payload: answer(good_text(payload).replace("thing", "thing in a bounding box")),
+    "reply_format": lambda payload: answer("I see a nice picture."),
+}
+
+
+def test_bad_replies_are_rejects_with_their_reason(
+    scenes: str, tmp_path: pathlib.Path, osprey_data: Run, server: OpenAIServer
+) -> None:
+    reasons: dict[str, str] = {}
+
+    def reply(payload: Payload) -> Payload:
+        if kind_of(payload) != "description":
+            return answer(good_text(payload))
+        reason = list(BAD)[len(reasons) % len(BAD)]
+        reasons[last_text(payload)] = reason
+        return BAD[reason](payload)
+
+    server.reply = reply
+    ran = osprey_data("build", "--data", scenes, "--out", tmp_path, *ASK)
+    assert ran.code == 0, ran.said
+    found = Counter(row["reason"] for row in outputs.rejects(str(tmp_path), "assemble"))
+    assert found == Counter(reasons.values())
+    line = outputs.ledger(str(tmp_path))["assemble", "description", "rows"]
+    assert (line["read"], line["kept"]) == (8, 0)
+    kept_reply = next(row for row in outputs.rejects(str(tmp_path), "assemble") if row["reason"] == "reply_format")
+    assert "I see a nice picture." in kept_reply["detail"]
+    calls = server.calls
+    assert osprey_data("build", "--data", scenes, "--out", tmp_path, *ASK).code == 0
+    assert server.calls == calls, "a reply that fails is not bought again by itself"
+
+
+def test_a_budget_stops_before_it_is_exceeded_and_the_rest_is_built(
+    scenes: str, tmp_path: pathlib.Path, osprey_data: Run, server: OpenAIServer
+) -> None:
+    server.reply = lambda payload: answer(good_text(payload), usage=(1000, 1000))
+    ask = [value if value != "5" else "0.02" for value in ASK]
+    ran = osprey_data("build", "--data", scenes, "--out", tmp_path, *ask, "--concurrency", 2)
+    assert ran.code == 1
+    assert "--budget-usd" in ran.err
+    generation = outputs.manifest(str(tmp_path))["generation"]
+    assert 0 < generation["calls"] < 24
+    assert generation["cost_usd"] <= 0.02
+    left = sum(row["reason"] == "not_generated" for row in outputs.rejects(str(tmp_path), "assemble"))
+    assert left == 24 - generation["calls"]
+    assert outputs.rows(str(tmp_path), "mask_text")
+    assert osprey_data("build", "--data", scenes, "--out", tmp_path, *ASK).code == 0
+    assert max(server.answered.values()) == 1
+
+
+def test_phases_by_themselves_give_what_build_gives(
+    scenes: str, tmp_path: pathlib.Path, osprey_data: Run, server: OpenAIServer
+) -> None:
+    whole, steps = tmp_path / "whole", tmp_path / "steps"
+    assert osprey_data("build", "--data", scenes, "--out", whole, *ASK).code == 0
+    planned = osprey_data("plan", "--data", scenes, "--out", steps, *ASK[:6], *ASK[8:])
+    assert planned.code == 0, planned.said
+    assert "24 requests" in planned.out
+    assert osprey_data("generate", "--out", steps, "--price", "1/1", "--budget-usd", 5).code == 0
+    assert osprey_data("assemble", "--out", steps).code == 0
+    assert outputs.fingerprint(str(steps)) == outputs.fingerprint(str(whole))
+
+
+def test_without_a_budget_nothing_is_asked(
+    scenes: str, tmp_path: pathlib.Path, osprey_data: Run, server: OpenAIServer
+) -> None:
+    ran = osprey_data("build", "--data", scenes, "--out", tmp_path, *ASK[:4], "--limit", 3)
+    assert ran.code == 1
+    assert "--budget-usd" in ran.err
+    assert server.calls == 0
+
+
+def test_without_a_key_everything_else_is_built(
+    scenes: str, tmp_path: pathlib.Path, osprey_data: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    ran = osprey_data("build", "--data", scenes, "--out", tmp_path, *ASK)
+    assert ran.code == 1
+    assert "OPENAI_API_KEY" in ran.err
+    assert "Traceback" not in ran.said
+    assert outputs.rows(str(tmp_path), "mask_text")
+    assert outputs.ledger(str(tmp_path))["assemble", "description", "rows"]["rejected"] == {"not_generated": 8}
+
+
+def test_keys_reach_no_file(scenes: str, tmp_path: pathlib.Path, osprey_data: Run, server: OpenAIServer) -> None:
+    assert osprey_data("build", "--data", scenes, "--out", tmp_path, *ASK).code == 0
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"sk-loopback" in path.read_bytes()]
+    store = ReplyStore(f"sqlite:///{tmp_path}/work/replies.sqlite")
+    assert store.spent_usd() > 0
