@@ -130,7 +130,7 @@ class Negatives:
         return stable_choice(near, self._seed, KIND, "class", region.region_id) if near else None
 
     def _by_box_gap(self, region: Region) -> list[tuple[float, Region]]:
-        """Other things of the region's source, those with the nearest box first: the mask is never nearer than the box."""
+        """Other things of the region's source, the nearest box first: a mask is never nearer than its box."""
         incomplete = self._incomplete(region.source)
         others = [
             (box_gap(region.bbox, other.bbox), other)
