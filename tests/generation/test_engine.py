@@ -5,7 +5,6 @@ import itertools
 import logging
 import os
 import signal
-import threading
 import tracemalloc
 from typing import Any
 
@@ -139,14 +138,21 @@ def test_the_key_is_nowhere_to_be_seen(server, store, quick, ask, caplog, tmp_pa
 
 
 def test_an_interrupt_keeps_the_answers_in_flight_and_asks_no_more(server, store, quick, ask) -> None:
-    server.latency_s = 0.3
+    server.latency_s = 0.2
     asks = [ask(f"q{index}") for index in range(100)]
-    threading.Timer(0.45, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    def interrupt(payload: dict[str, Any], before: int) -> None:
+        if sum(server.answered.values()) == 12:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    server.fault = interrupt
     with pytest.raises(KeyboardInterrupt):
         generate(asks, store, quick(concurrency=8))
-    assert sum(server.answered.values()) == 100 - len(store.missing(one.key for one in asks)) == 16
-    server.latency_s = 0
-    assert generate(asks, store, quick()).answered == 84
+    stored = 100 - len(store.missing(one.key for one in asks))
+    assert sum(server.answered.values()) == server.calls == stored
+    assert 12 < stored <= 12 + 2 * 8
+    server.latency_s, server.fault = 0, lambda payload, before: None
+    assert generate(asks, store, quick()).answered == 100 - stored
     assert set(server.answered.values()) == {1}
 
 
