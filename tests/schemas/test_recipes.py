@@ -1,0 +1,138 @@
+"""Recipes: a mistake is named together with what is allowed in its place."""
+
+import pathlib
+from typing import Any
+
+import pytest
+import yaml
+
+from pipelines import recipes
+from pipelines.sources import EVALUATION_SETS as EVERY_EVALUATION_SET
+from schemas.errors import RecipeError
+from schemas.recipe import Recipe
+from tests.recipes import load as load_as_the_command_line_does
+
+SOURCES = ("coco", "refcoco")
+KINDS = ("mask_text", "description")
+EVALUATION_SETS = ("coco_val2017", "refcoco_val")
+GOOD: dict[str, Any] = {
+    "name": "small",
+    "sources": {"coco": {"required": True}, "refcoco": {"files": {"refs": "elsewhere/refs.p"}}},
+    "kinds": {
+        "mask_text": {"sources": ["coco"], "regions_per_image": {"coco": 3}},
+        "description": {"sources": ["refcoco"]},
+    },
+    "exclude_evaluation": ["coco_val2017"],
+    "generation": {"model": "m", "seed": 4},
+    "val_fraction": 0.1,
+}
+
+
+def load(path: pathlib.Path, content: object) -> Recipe:
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return recipes.load(str(path), sources=SOURCES, kinds=KINDS, evaluation_sets=EVALUATION_SETS)
+
+
+@pytest.fixture
+def path(tmp_path: pathlib.Path) -> pathlib.Path:
+    return tmp_path / "mine.yaml"
+
+
+def changed(*keys: str, to: object) -> dict[str, Any]:
+    """The good recipe with another value at a path of keys."""
+    content: dict[str, Any] = yaml.safe_load(yaml.safe_dump(GOOD, sort_keys=False))
+    inner = content
+    for key in keys[:-1]:
+        inner = inner.setdefault(key, {})
+    inner[keys[-1]] = to
+    return content
+
+
+def test_a_good_recipe(path: pathlib.Path) -> None:
+    recipe = load(path, GOOD)
+    assert recipe.kinds["mask_text"].regions_per_image == {"coco": 3}
+    assert recipe.sources["coco"].required
+    assert recipe.sources["refcoco"].files == {"refs": "elsewhere/refs.p"}
+    assert (recipe.generation.model, recipe.generation.seed, recipe.generation.max_tokens) == ("m", 4, 1500)
+    assert recipe.images.check
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "hint"),
+    [
+        (changed("kindz", to={}), "kindz", "name, kinds, sources, seed, val_fraction, exclude_evaluation"),
+        (changed("images", "embedd", to=True), "embedd", "Allowed keys: check, embed"),
+        (changed("generation", "top_p", to=1), "top_p", "Allowed keys: model, temperature, max_tokens, seed"),
+        (changed("kinds", "mask_text", "cap", to=1), "cap", "Allowed keys: sources, regions_per_image"),
+        (changed("sources", "coco", "path", to="x"), "path", "Allowed keys: required, files"),
+        (
+            changed("kinds", "masc_text", to={"sources": ["coco"]}),
+            "kinds: unknown 'masc_text'",
+            "mask_text, description",
+        ),
+        (changed("sources", "voc", to={}), "sources: unknown 'voc'", "Known: coco, refcoco"),
+        (
+            changed("kinds", "mask_text", "sources", to=["refcocog"]),
+            "kinds.mask_text.sources: unknown 'refcocog'",
+            "Known: coco, refcoco",
+        ),
+        (
+            changed("kinds", "mask_text", "regions_per_image", to={"refcoco": 3}),
+            "kinds.mask_text.regions_per_image: unknown 'refcoco'",
+            "Known: coco",
+        ),
+        (
+            changed("kinds", "mask_text", "regions_per_image", to={"coco": 0}),
+            "regions_per_image.coco: 0 is no number of regions",
+            "1 or more",
+        ),
+        (
+            changed("exclude_evaluation", to=["coco_val"]),
+            "exclude_evaluation: unknown 'coco_val'",
+            "Known: coco_val2017, refcoco_val",
+        ),
+        (changed("val_fraction", to=1.0), "val_fraction: 1.0", "from 0 up to 1"),
+        (changed("val_fraction", to=float("nan")), "val_fraction: nan", "from 0 up to 1"),
+        (changed("rows_per_shard", to=0), "rows_per_shard: 0", "1 or more"),
+        (changed("seed", to="zero"), "`seed`|at `\\$.seed`", "object-level.yaml"),
+        ({"name": "x", "kinds": {}}, "missing required field `sources`", "object-level.yaml"),
+        ("", "Expected `object`, got `null`", "object-level.yaml"),
+        ("kinds: [1", "not valid YAML", "Mend the line"),
+        ("!!python/object/apply:os.system ['true']", "not valid YAML", "Mend the line"),
+    ],
+)
+def test_a_mistake_is_named_with_what_is_allowed(path: pathlib.Path, content: object, message: str, hint: str) -> None:
+    with pytest.raises(RecipeError, match=message.replace("$", "\\$") if "|" not in message else message) as raised:
+        load(path, content)
+    assert "mine.yaml" in raised.value.message
+    assert hint in raised.value.hint
+
+
+def test_the_line_of_bad_yaml_is_named(path: pathlib.Path) -> None:
+    with pytest.raises(RecipeError, match="line 3"):
+        load(path, "name: x\nkinds: {}\nsources: ]\n")
+
+
+def test_a_recipe_that_is_not_there(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(RecipeError, match="no recipe 'nowhere'") as raised:
+        recipes.load("nowhere", sources=SOURCES, kinds=KINDS, evaluation_sets=EVALUATION_SETS)
+    assert "object-level" in raised.value.hint
+    with pytest.raises(RecipeError, match="folder"):
+        recipes.load(str(tmp_path), sources=SOURCES, kinds=KINDS, evaluation_sets=EVALUATION_SETS)
+
+
+def test_only_some_kinds(path: pathlib.Path) -> None:
+    recipe = load(path, GOOD)
+    assert list(recipes.only(recipe, ["description"]).kinds) == ["description"]
+    assert list(recipes.only(recipe, ["description", "mask_text"]).kinds) == list(recipe.kinds), "the recipe's order"
+    with pytest.raises(RecipeError, match="kinds: unknown 'conversation'") as raised:
+        recipes.only(recipe, ["conversation"])
+    assert raised.value.hint == "Known: mask_text, description"
+
+
+def test_our_own_recipe() -> None:
+    """The caps of the paper (section 3), and every evaluation set kept out."""
+    recipe = load_as_the_command_line_does()
+    assert set(recipe.exclude_evaluation) == set(EVERY_EVALUATION_SET)
+    assert recipe.kinds["mask_text"].regions_per_image == {"coco": 20, "refcoco": 15, "refcoco+": 15}
+    assert set(recipe.kinds) == {"mask_text", "description", "conversation", "short_form", "positive_negative"}
