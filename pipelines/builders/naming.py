@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from schemas.records import Box, Region
 
-_TAG = re.compile(r"<\s*/?region[^>\n]{0,40}>", re.IGNORECASE)
+_TAG = re.compile(r"<\s*+/?region[^>\n]{0,40}>?", re.IGNORECASE)
 
 _VOWEL = re.compile(r"hour|heir|(?!uni(?!n)|u[rkt][aeiou]|eu|one)[aeiou]", re.IGNORECASE)
 """Words that start with the sound of a vowel: an hourglass, an umbrella, but a unicycle and a urinal."""
@@ -17,7 +17,7 @@ def region_name(number: int) -> str:
 
 
 def region_names(text: str) -> set[str]:
-    """All that stands in a text as the name of a region, misspelt ones (`<Region 1>`, `<region01>`) as they are."""
+    """All that stands in a text as the name of a region, misspelt ones (`<Region 1>`, `<region1`) as they are."""
     return set(_TAG.findall(text))
 
 
