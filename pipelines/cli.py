@@ -93,11 +93,11 @@ def build(
     Flags that are not listed here go to Beam, such as --runner=FlinkRunner. After an interruption the same command
     goes on.
     """
-    from pipelines.phases import build as phases
+    from pipelines import commands
 
-    phases.build(
+    commands.build(
         _recipe(recipe, kinds, model), data, _layout(out), generator=_generator(generator), limit=limit,
-        asking=phases.Asking(budget_usd, price, concurrency, retry_failed, replies),
+        asking=commands.Asking(budget_usd, price, concurrency, retry_failed, replies),
         running=_running(workers, context.args),
     )  # fmt: skip
 
@@ -116,11 +116,11 @@ def plan(
     workers: Workers = 1,
 ) -> None:
     """Phase 1: read the sources, make masks, join, write samples and requests, and say what the requests would cost."""
-    from pipelines.phases import build as phases
+    from pipelines import commands
 
-    phases.plan(
+    commands.plan(
         _recipe(recipe, kinds, model), data, _layout(out), generator=_generator(generator), limit=limit,
-        asking=phases.Asking(price=price), running=_running(workers, context.args),
+        asking=commands.Asking(price=price), running=_running(workers, context.args),
     )  # fmt: skip
 
 
@@ -137,25 +137,25 @@ def generate(
 
     OPENAI_API_KEY is the key; OPENAI_BASE_URL names another server than OpenAI's.
     """
-    from pipelines.phases import build as phases
+    from pipelines import commands
 
-    phases.ask(_layout(out), phases.Asking(budget_usd, price, concurrency, retry_failed, replies))
+    commands.ask(_layout(out), commands.Asking(budget_usd, price, concurrency, retry_failed, replies))
 
 
 @app.command(context_settings=BEAM)
 def assemble(context: typer.Context, out: Out, replies: Store = "", workers: Workers = 1) -> None:
     """Phase 3: samples, requests and replies to checked shards, rejects, manifest and report."""
-    from pipelines.phases import build as phases
+    from pipelines import commands
 
-    phases.assemble(_layout(out), phases.Asking(store=replies), _running(workers, context.args))
+    commands.assemble(_layout(out), commands.Asking(store=replies), _running(workers, context.args))
 
 
 @app.command()
 def validate(out: Annotated[str, typer.Argument(help="Folder of a finished build.")]) -> None:
     """Check a finished build: every shard, the counts, the rejects and the ledger."""
-    from pipelines.phases import build as phases
+    from pipelines import commands
 
-    phases.validate(_layout(out))
+    commands.validate(_layout(out))
 
 
 def _recipe(name: str, kinds: str, model: str) -> Recipe:

@@ -6,4 +6,6 @@ import pytest
 
 SHARED = pathlib.Path(__file__).parents[2] / "shared" / "data"
 
-needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the real samples (../shared/data) are not on this machine")
+needs_shared = pytest.mark.skipif(
+    not SHARED.exists(), reason="the real samples (../shared/data) are not on this machine"
+)

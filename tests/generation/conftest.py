@@ -1,20 +1,16 @@
 """A loopback server, a store and settings that wait milliseconds where real ones wait seconds."""
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "servers"))
-
-from openai_server import OpenAIServer, running
-
 from pipelines.generation.pending import Ask
 from pipelines.generation.settings import Settings
 from pipelines.generation.store import ReplyStore
 from schemas.keys import request_key
+from tests.servers.openai_server import OpenAIServer, running
 
 KEY = "sk-loopback-secret"
 

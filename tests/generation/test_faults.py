@@ -5,11 +5,11 @@ from typing import Any
 
 import openai_server as faulty
 import pytest
-from openai_server import OpenAIServer
 
 from pipelines.generation.engine import generate
 from pipelines.generation.store import ReplyStore
 from schemas.errors import GenerationError
+from tests.servers.openai_server import OpenAIServer
 
 PASSING = {
     "429": faulty.rate_limited(None), "500": faulty.http_error(500), "503": faulty.http_error(503),

@@ -1,15 +1,11 @@
 """The small language model, for the tests that are marked `llm` (`make test-llm`)."""
 
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "llm"))
-
-import server
+from tests.llm import server
 
 ASKED_FOR = "OSPREY_TEST_LLM"
 

@@ -174,9 +174,18 @@ def test_a_server_that_is_down(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     hasty = partial(from_environment, backoff_s=0.01, max_attempts=2)
-    monkeypatch.setattr("pipelines.phases.build.from_environment", hasty)
+    monkeypatch.setattr("pipelines.commands.from_environment", hasty)
     ask = ("--generator", "openai", "--budget-usd", "1", "--price", "0/0", "--limit", "2")
-    complains(osprey_data, "build", "--data", scenes, "--out", tmp_path / "out", *ask, about=("did not answer", "OPENAI_BASE_URL"))
+    complains(
+        osprey_data,
+        "build",
+        "--data",
+        scenes,
+        "--out",
+        tmp_path / "out",
+        *ask,
+        about=("did not answer", "OPENAI_BASE_URL"),
+    )
     assert outputs.rows(str(tmp_path / "out"), "mask_text")
 
 

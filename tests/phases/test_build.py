@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
-from pipelines.phases import build, plan
-from pipelines.phases.build import Asking
+from pipelines import commands
+from pipelines.commands import Asking
+from pipelines.phases import plan
 from pipelines.phases.layout import Layout
 from pipelines.phases.running import Running
 from tests.phases import outputs
@@ -22,7 +23,7 @@ KINDS = ("mask_text", "description", "conversation", "short_form", "positive_neg
 def built(scenes: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """One build that several tests look at."""
     out = str(tmp_path_factory.mktemp("built"))
-    build.build(load(), scenes, Layout(out), asking=Asking(), running=Running())
+    commands.build(load(), scenes, Layout(out), asking=Asking(), running=Running())
     return out
 
 
@@ -75,7 +76,7 @@ def test_workers_and_parts_do_not_change_a_byte(
     scenes: str, built: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, part_rows: int, workers: int
 ) -> None:
     monkeypatch.setattr("pipelines.sources.ingest.PART_ROWS", part_rows)
-    build.build(load(), scenes, Layout(str(tmp_path)), asking=Asking(), running=Running(workers))
+    commands.build(load(), scenes, Layout(str(tmp_path)), asking=Asking(), running=Running(workers))
     assert plan.read_plan(Layout(str(tmp_path))).parts > plan.read_plan(Layout(built)).parts
     assert _without_order(outputs.fingerprint(str(tmp_path))) == _without_order(outputs.fingerprint(built))
 
@@ -92,10 +93,10 @@ def test_a_second_build_reads_no_source_and_gives_the_same(
     for name in (
         "pipelines.sources.ingest.write",
         "pipelines.phases.masks.clean_part",
-        "pipelines.phases.plan.plan_part",
+        "pipelines.commands.plan.plan_part",
     ):
         monkeypatch.setattr(name, None)
-    build.build(load(), scenes, Layout(built), asking=Asking(), running=Running())
+    commands.build(load(), scenes, Layout(built), asking=Asking(), running=Running())
     assert outputs.fingerprint(built) == before
 
 
@@ -115,7 +116,7 @@ def test_a_limit_shows_every_kind(scenes: str, tmp_path: pathlib.Path, osprey_da
 
 @needs_shared
 def test_real_coco_is_accounted_for(tmp_path: pathlib.Path) -> None:
-    build.build(load(), str(SHARED / "raw"), Layout(str(tmp_path)), asking=Asking(), running=Running())
+    commands.build(load(), str(SHARED / "raw"), Layout(str(tmp_path)), asking=Asking(), running=Running())
     lines = outputs.ledger(str(tmp_path))
     assert lines["ingest", "coco", "annotations"]["read"] == 1307
     assert lines["ingest", "coco", "annotations"]["rejected"] == {"crowd": 15}
@@ -127,7 +128,7 @@ def test_real_coco_is_accounted_for(tmp_path: pathlib.Path) -> None:
 
 @needs_shared
 def test_real_expressions_are_built_where_the_recipe_admits_them(tmp_path: pathlib.Path) -> None:
-    build.build(admitting(), str(SHARED / "raw"), Layout(str(tmp_path)), asking=Asking(), running=Running())
+    commands.build(admitting(), str(SHARED / "raw"), Layout(str(tmp_path)), asking=Asking(), running=Running())
     kinds = outputs.manifest(str(tmp_path))["kinds"]
     assert {kind: entry["rows"] for kind, entry in kinds.items() if kind not in ("mask_text", "positive_negative")} == {
         "description": 2,
