@@ -33,6 +33,7 @@ setup(
         "pycocotools",
         "pyyaml",
         "rich",
+        "scipy",
         "sentence-transformers",
         "sqlalchemy>=2.1",
         "tenacity",
@@ -44,8 +45,8 @@ setup(
         "postgres": ["psycopg[binary]"],
         "llm-test": ["gguf", "transformers[serving]>=5.23"],
         "dev": [
-            "duckdb", "fastapi", "hypothesis", "mypy", "pandas-stubs", "pytest", "pytest-timeout", "pytest-xdist",
-            "ruff", "scipy", "types-PyYAML", "uvicorn",
+            "duckdb", "fastapi", "hypothesis", "mypy", "pandas-stubs", "psutil", "pytest", "pytest-timeout",
+            "pytest-xdist", "ruff", "types-PyYAML", "uvicorn",
         ],
     },
     entry_points={"console_scripts": ["osprey-data = pipelines.cli:main"]},

@@ -37,9 +37,14 @@ def box_text(box: Box, width: int, height: int) -> str:
     return f"[{x / width:.3f},{y / height:.3f},{(x + w) / width:.3f},{(y + h) / height:.3f}]"
 
 
+def looks_plural(noun: str) -> bool:
+    """Whether a noun is written like a plural: `scissors` and `skis` are, `bus`, `wine glass` and `iris` are not."""
+    return noun.endswith("s") and (noun.endswith("skis") or not noun.endswith(("ss", "us", "is")))
+
+
 def with_article(noun: str) -> str:
     """`a dog`, `an apple`; nouns that look like plurals stay bare (`scissors`)."""
-    if noun.endswith("s") and not noun.endswith(("ss", "us", "is")):
+    if looks_plural(noun):
         return noun
     return f"an {noun}" if _VOWEL.match(noun) else f"a {noun}"
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from pipelines.builders.naming import looks_plural
 from schemas.records import Category
 
 
@@ -64,4 +65,4 @@ def _head(name: str, wider: str) -> bool:
 
 
 def _singular(name: str) -> str:
-    return name[:-1] if name.endswith("s") and not name.endswith(("ss", "us", "is")) else name
+    return name[:-1] if looks_plural(name) else name

@@ -18,7 +18,7 @@ PALETTE = (
 )  # fmt: skip
 """Colours of regions 1, 2, ...; after the last one they start again."""
 
-_TINT = 0.45
+_TINT = 0.22
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
