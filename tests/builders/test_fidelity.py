@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from pipelines import recipes
 from pipelines.phases.generate import payloads
 from pipelines.phases.layout import Layout
 from pipelines.phases.plan import make_plan, requests_of
@@ -65,7 +66,8 @@ def _objects(text: str) -> list[tuple[str, str]]:
 def requests(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Any]:
     """Description requests of the golden images, by image number."""
     layout = Layout(str(tmp_path_factory.mktemp("golden")))
-    plan = make_plan(admitting(check_images=False), str(GOLDEN / "raw"), layout, generator="openai")
+    recipe = recipes.only(admitting(check_images=False), ["description"])
+    plan = make_plan(recipe, str(GOLDEN / "raw"), layout, generator="openai")
     assert len(list(payloads(plan, layout))) == plan.requests
     found = read_requests(requests_of(plan, layout, "description"))
     return {int(request.sample.image_id.removeprefix("coco/")): request for request in found}
