@@ -19,7 +19,7 @@ from pipelines.qa.expectations import Verdict
 from pipelines.qa.figures import survey
 from pipelines.qa.report import write_report
 from pipelines.qa.validate import validate_output
-from schemas.errors import BudgetError, GenerationError
+from schemas.errors import BudgetError, BuildError, GenerationError
 from schemas.recipe import Recipe
 
 
@@ -42,7 +42,11 @@ class Asking(NamedTuple):
         )
 
     def replies(self, layout: Layout) -> ReplyStore:
-        """The reply store of a build."""
+        """The reply store of a build; by default beside its other work, which must then be on a local disk."""
+        if not self.store and not storage.is_local(layout.out):
+            raise GenerationError(
+                f"no database can lie in {layout.out}", hint="Name one for the replies: --replies postgresql://..."
+            )
         return ReplyStore(self.store or layout.replies_url)
 
 
@@ -62,10 +66,14 @@ def build(
             "nothing is asked without a budget", hint="Say what this run may spend at most, in dollars: --budget-usd 5"
         )
     made = _plan(recipe, data, layout, generator, limit, running)
+    problem = _ask_or_tell(made, layout, asking)
     try:
-        _ask(made, layout, asking)
-    finally:
         _assemble(made, layout, asking, running)
+    except BuildError:
+        if problem is None:
+            raise
+    if problem is not None:
+        raise problem
 
 
 def plan(
@@ -130,6 +138,15 @@ def _ask(plan: Plan, layout: Layout, asking: Asking) -> None:
     _complain(outcome)
 
 
+def _ask_or_tell(plan: Plan, layout: Layout, asking: Asking) -> GenerationError | None:
+    """Ask; why it did not work out is told once everything else is built."""
+    try:
+        _ask(plan, layout, asking)
+    except GenerationError as error:
+        return error
+    return None
+
+
 def _complain(outcome: Outcome) -> None:
     if outcome.left:
         raise BudgetError(
@@ -139,7 +156,7 @@ def _complain(outcome: Outcome) -> None:
 
 
 def _assemble(plan: Plan, layout: Layout, asking: Asking, running: Running) -> None:
-    store = asking.replies(layout)
+    store = asking.replies(layout) if plan.requests else ReplyStore("sqlite://")
     with console.bars() as progress:
         written = write_shards(plan, layout, store, running=running, progress=progress)
         manifest = finish(plan, layout, store, written)

@@ -4,6 +4,7 @@ import pathlib
 import re
 from collections import Counter
 
+import fsspec
 import pytest
 
 from pipelines import commands
@@ -146,3 +147,10 @@ def test_templates_are_true_of_the_scenes(built: str) -> None:
             number = int(re.findall(r"<region(\d+)>", question["content"])[0])
             if not question["content"].startswith(("Where", "In which")):
                 assert answer["content"].lower() == row["regions"][number - 1]["category"]
+
+
+def test_an_output_need_not_be_on_a_local_disk(scenes: str, built: str) -> None:
+    memory = fsspec.filesystem("memory")
+    commands.build(load(), scenes, Layout("memory://elsewhere"), asking=Asking(), running=Running())
+    assert memory.cat_file("/elsewhere/manifest.json") == (pathlib.Path(built) / "manifest.json").read_bytes()
+    memory.rm("/elsewhere", recursive=True)
