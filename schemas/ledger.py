@@ -31,6 +31,7 @@ REASONS = {
     # building
     "region_cap": "the recipe's cap on regions per image",
     "no_image_text": "the image has neither a detailed description nor captions",
+    "names_region": "the text holds what would be read as the name of a region, such as <region2>",
     "no_negative": "no other object near, and no category near in meaning is known to be absent",
     # generation
     "not_generated": "no reply yet: over the budget, interrupted, or not asked",

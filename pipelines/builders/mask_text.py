@@ -5,9 +5,11 @@ row an image. A source of expressions gives as many rows as its richest region h
 holds the first expression of every region, and so on, so that no row asks about one region twice.
 """
 
+from collections.abc import Iterator
+
 import prompts
 from pipelines.builders.context import Context
-from pipelines.builders.naming import region_name
+from pipelines.builders.naming import region_name, region_names
 from pipelines.builders.rows import capped, row, turns
 from schemas.keys import stable_choice
 from schemas.records import Built, Expression, Region, Reject, Sample, Scene
@@ -46,22 +48,36 @@ def _add_categories(built: Built, scene: Scene, context: Context, source: str) -
         return
     kept, rest = capped(context, KIND, source, regions)
     built.read[source, "regions"] = len(regions)
-    built.rejects.extend(_over_cap(source, "regions", region.region_id) for region in rest)
+    built.rejects.extend(_reject(source, "regions", region.region_id, "region_cap") for region in rest)
     built.samples.append(_sample(scene, context, source, "category", [(region, region.category) for region in kept], 0))
 
 
 def _add_phrases(built: Built, scene: Scene, context: Context, source: str, phrases: Phrases) -> None:
-    kept, _ = capped(context, KIND, source, [region for region, _ in phrases])
-    names = {region.region_id for region in kept}
     built.read[source, "expressions"] = sum(len(texts) for _, texts in phrases)
-    for region, texts in phrases:
-        if region.region_id not in names:
-            keys = (f"{region.region_id}#{text.source}:{text.ordinal}" for text in texts)
-            built.rejects.extend(_over_cap(source, "expressions", key) for key in keys)
-    used = [(region, texts) for region, texts in phrases if region.region_id in names]
-    for number in range(max(len(texts) for _, texts in used)):
+    clear = _without_names(phrases)
+    kept, _ = capped(context, KIND, source, [region for region, _ in clear])
+    names = {region.region_id for region in kept}
+    built.rejects.extend(_phrase_rejects(phrases, names))
+    used = [(region, texts) for region, texts in clear if region.region_id in names]
+    for number in range(max((len(texts) for _, texts in used), default=0)):
         pairs = [(region, texts[number].text) for region, texts in used if number < len(texts)]
         built.samples.append(_sample(scene, context, source, "phrase", pairs, number))
+
+
+def _without_names(phrases: Phrases) -> Phrases:
+    """Without texts that hold what would be read as the name of a region."""
+    clear = [(region, [text for text in texts if not region_names(text.text)]) for region, texts in phrases]
+    return [(region, texts) for region, texts in clear if texts]
+
+
+def _phrase_rejects(phrases: Phrases, kept: set[str]) -> Iterator[Reject]:
+    for region, texts in phrases:
+        for text in texts:
+            key = f"{region.region_id}#{text.source}:{text.ordinal}"
+            if region_names(text.text):
+                yield _reject(text.source, "expressions", key, "names_region")
+            elif region.region_id not in kept:
+                yield _reject(text.source, "expressions", key, "region_cap")
 
 
 def _sample(
@@ -81,5 +97,5 @@ def _sample(
     return row(context, scene, KIND, regions, turns(asked), variant=f"{source}:{number}", sources=[source])
 
 
-def _over_cap(source: str, unit: str, key: str) -> Reject:
-    return Reject(stage=STAGE, source=source, unit=unit, key=key, reason="region_cap")
+def _reject(source: str, unit: str, key: str, reason: str) -> Reject:
+    return Reject(stage=STAGE, source=source, unit=unit, key=key, reason=reason)

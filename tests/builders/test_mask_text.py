@@ -110,6 +110,15 @@ def test_questions_vary() -> None:
     assert len(forms) > 3
 
 
+def test_text_that_would_be_read_as_a_name_is_a_reject() -> None:
+    said = says("left of <region9>", "< Region 1>", "a < region", "region two", "1 < 2")
+    made = built(scene([region(1, expressions=said)]), context("mask_text", ["refcoco"]))
+    assert [answers(row) for row in made.samples] == [[("coco/1", "region two")], [("coco/1", "1 < 2")]]
+    assert reasons(made.rejects) == {"names_region": 3}
+    alone = built(scene([region(1, expressions=said[:1])]), context("mask_text", ["refcoco"]))
+    assert (alone.samples, reasons(alone.rejects)) == ([], {"names_region": 1})
+
+
 @pytest.mark.parametrize("sources", [["lvis"], ["refcoco"]])
 def test_a_source_with_nothing_here(sources: list[str]) -> None:
     assert built(scene([region(1)]), context("mask_text", sources)) == Built([], [], [], {})

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.builders import neighbors, vocabulary
@@ -13,18 +13,8 @@ from pipelines.builders.vocabulary import Vocabulary, same_thing
 from schemas.records import Category
 from tests.properties import quick
 
-COCO = tuple(
-    """
-    person|bicycle|car|motorcycle|airplane|bus|train|truck|boat|traffic light|fire hydrant|stop sign|parking meter|bench
-    bird|cat|dog|horse|sheep|cow|elephant|bear|zebra|giraffe|backpack|umbrella|handbag|tie|suitcase|frisbee|skis|snowboard
-    sports ball|kite|baseball bat|baseball glove|skateboard|surfboard|tennis racket|bottle|wine glass|cup|fork|knife|spoon
-    bowl|banana|apple|sandwich|orange|broccoli|carrot|hot dog|pizza|donut|cake|chair|couch|potted plant|bed|dining table
-    toilet|tv|laptop|mouse|remote|keyboard|cell phone|microwave|oven|toaster|sink|refrigerator|book|clock|vase|scissors
-    teddy bear|hair drier|toothbrush
-    """.strip()
-    .replace("\n    ", "|")
-    .split("|")
-)
+COCO = (pathlib.Path(__file__).parent / "coco_names.txt").read_text().splitlines()
+"""COCO's 80 categories."""
 
 
 def category(text: str, *synonyms: str, synset: str = "") -> Category:
@@ -85,6 +75,7 @@ categories = st.builds(
 
 
 @quick
+@example([category("a", synset="s1"), category("b", "a", synset="s2"), category("c", synset="s1")])
 @given(st.lists(categories, max_size=7))
 def test_words_are_joined_through_any_chain_of_names_and_synsets(listed: list[Category]) -> None:
     links = [{c.text, *c.synonyms} | ({f"synset {c.synset}"} if c.synset else set()) for c in listed]
@@ -164,6 +155,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Vocabulary, str]:
     return neighbors.with_neighbors(words, folder), folder
 
 
+@pytest.mark.slow
 def test_sentence_bert_finds_what_is_near(real: tuple[Vocabulary, str], monkeypatch: pytest.MonkeyPatch) -> None:
     words, folder = real
     near = words.neighbors["coco"]

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from pycocotools import mask as coco_mask
 from scipy.spatial.distance import cdist
 
 from pipelines.regions.distance import box_gap, distance, vertical_runs
 from schemas import rle
+from schemas.records import Mask
 from tests.factories import box_mask
 from tests.properties import quick
 
@@ -65,6 +67,13 @@ def test_a_run_over_column_ends_is_cut() -> None:
     assert [part.tolist() for part in runs] == [[0, 1], [2, 0], [3, 1]]
 
 
+def test_runs_of_no_length_are_no_runs() -> None:
+    """Other programs write them: they are valid and hold no pixel."""
+    packed = coco_mask.frPyObjects({"size": [4, 3], "counts": [2, 0, 3, 2, 0, 1, 4, 0]}, 4, 3)
+    runs = vertical_runs(Mask(size=(4, 3), counts=packed["counts"].decode()))
+    assert [part.tolist() for part in runs] == [[1, 1], [1, 3], [2, 3]]
+
+
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
     [
@@ -78,8 +87,9 @@ def test_a_run_over_column_ends_is_cut() -> None:
 def test_rectangles(one: tuple[int, int, int, int], other: tuple[int, int, int, int], expected: float) -> None:
     masks = [box_mask(*one), box_mask(*other)]
     first, second = (vertical_runs(mask) for mask in masks)
-    assert distance(first, second) == expected
-    assert box_gap(rle.box(masks[0]), rle.box(masks[1])) == expected
+    boxes = [rle.box(mask) for mask in masks]
+    assert distance(first, second) == distance(second, first) == expected
+    assert box_gap(*boxes) == box_gap(*boxes[::-1]) == expected
 
 
 def test_ragged_masks_take_neither_memory_nor_time() -> None:
