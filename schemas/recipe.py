@@ -55,8 +55,8 @@ class Recipe(Settings, frozen=True, kw_only=True):
     seed: int = 0
     val_fraction: float = 0.02
     """Share of images whose rows go to the val split of the shards."""
-    exclude_evaluation: tuple[str, ...] = ()
-    """Evaluation sets whose images and records are rejected as `evaluation_split`."""
+    exclude_evaluation: tuple[str, ...] | None = None
+    """Evaluation sets whose images and records are rejected as `evaluation_split`; all known ones where not given."""
     images: ImageSettings = ImageSettings()
     generation: GenerationSettings = GenerationSettings()
     rows_per_shard: int = 10_000

@@ -80,3 +80,14 @@ def check_runs(lengths: list[int], size: tuple[int, int]) -> None:
         raise ValueError("a run length is negative")
     if sum(lengths) != size[0] * size[1]:
         raise ValueError(f"runs add up to {sum(lengths)} pixels, the image has {size[0] * size[1]}")
+
+
+def joined(lengths: list[int]) -> list[int]:
+    """The same mask without empty runs (but for the first), so that equal pixels have equal runs."""
+    found = [0]
+    for index, length in enumerate(lengths):
+        if length and index % 2 != (len(found) - 1) % 2:
+            found.append(length)
+        else:
+            found[-1] += length
+    return found

@@ -126,7 +126,7 @@ def _planner(
     limit: int | None,
     progress: Progress,
 ) -> Planner:
-    excluded = frozenset(recipe.exclude_evaluation)
+    excluded = frozenset(recipe.exclude_evaluation or ())
     limit_to = None if limit is None else first_images(caches, excluded, recipe.seed, limit)
     policy = Policy(recipe.seed, recipe.val_fraction, excluded, limit_to)
     context = Context(

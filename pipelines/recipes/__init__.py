@@ -30,7 +30,10 @@ def load(name: str, *, sources: Iterable[str], kinds: Iterable[str], evaluation_
     recipe = _typed(_parse(name), name)
     _check_names(name, "sources", recipe.sources, sources)
     _check_names(name, "kinds", recipe.kinds, kinds)
-    _check_names(name, "exclude_evaluation", recipe.exclude_evaluation, evaluation_sets)
+    known = tuple(evaluation_sets)
+    if recipe.exclude_evaluation is None:
+        recipe = msgspec.structs.replace(recipe, exclude_evaluation=known)
+    _check_names(name, "exclude_evaluation", recipe.exclude_evaluation or (), known)
     for kind, settings in recipe.kinds.items():
         _check_names(name, f"kinds.{kind}.sources", settings.sources, recipe.sources)
         _check_names(name, f"kinds.{kind}.regions_per_image", settings.regions_per_image, settings.sources)

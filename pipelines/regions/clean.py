@@ -99,7 +99,7 @@ def _from_rle(given: _Rle, size: Size) -> CocoRle:
         rle.check_runs(lengths, size)
     except ValueError as error:
         raise BadMask("invalid_rle", str(error)) from error
-    return coco_mask.frPyObjects({"size": list(size), "counts": lengths}, *size)
+    return coco_mask.frPyObjects({"size": list(size), "counts": rle.joined(lengths)}, *size)
 
 
 def _empty(given: list[list[float]] | _Rle, size: Size) -> BadMask:

@@ -9,8 +9,8 @@ import pytest
 
 from pipelines import commands
 from pipelines.commands import Asking
-from pipelines.phases import plan
 from pipelines.phases.layout import Layout
+from pipelines.phases.plan import read_plan
 from pipelines.phases.running import Running
 from tests.phases import outputs
 from tests.phases.conftest import Run
@@ -78,7 +78,7 @@ def test_workers_and_parts_do_not_change_a_byte(
 ) -> None:
     monkeypatch.setattr("pipelines.sources.ingest.PART_ROWS", part_rows)
     commands.build(load(), scenes, Layout(str(tmp_path)), asking=Asking(), running=Running(workers))
-    assert plan.read_plan(Layout(str(tmp_path))).parts > plan.read_plan(Layout(built)).parts
+    assert read_plan(Layout(str(tmp_path))).parts > read_plan(Layout(built)).parts
     assert _without_order(outputs.fingerprint(str(tmp_path))) == _without_order(outputs.fingerprint(built))
 
 
@@ -94,7 +94,7 @@ def test_a_second_build_reads_no_source_and_gives_the_same(
     for name in (
         "pipelines.sources.ingest.write",
         "pipelines.phases.masks.clean_part",
-        "pipelines.commands.plan.plan_part",
+        "pipelines.phases.plan.plan_part",
     ):
         monkeypatch.setattr(name, None)
     commands.build(load(), scenes, Layout(built), asking=Asking(), running=Running())

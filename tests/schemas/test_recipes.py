@@ -136,3 +136,10 @@ def test_our_own_recipe() -> None:
     assert set(recipe.exclude_evaluation) == set(EVERY_EVALUATION_SET)
     assert recipe.kinds["mask_text"].regions_per_image == {"coco": 20, "refcoco": 15, "refcoco+": 15}
     assert set(recipe.kinds) == {"mask_text", "description", "conversation", "short_form", "positive_negative"}
+
+
+def test_without_the_key_every_evaluation_set_is_kept_out(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\nsources: {coco: {}}\nkinds: {mask_text: {sources: [coco]}}\n")
+    recipe = recipes.load(str(path), sources=["coco"], kinds=["mask_text"], evaluation_sets=["one", "two"])
+    assert recipe.exclude_evaluation == ("one", "two")

@@ -100,6 +100,17 @@ def test_runs_that_do_not_fill_the_image(runs: list[int], message: str) -> None:
         rle.check_runs(runs, (3, 4))
 
 
+@quick
+@given(masks, st.data())
+def test_empty_runs_do_not_make_another_mask(pixels: npt.NDArray[np.bool_], data: st.DataObject) -> None:
+    """A run cut in two by an empty one is the same run."""
+    plain = by_hand(pixels)
+    at = data.draw(st.integers(0, len(plain) - 1))
+    first = data.draw(st.integers(0, plain[at]))
+    assert rle.joined([*plain[:at], first, 0, plain[at] - first, *plain[at + 1 :]]) == plain
+    assert rle.joined(plain) == plain
+
+
 def test_known_string() -> None:
     """A column-major square in the middle of 4 x 4: 5 zeros, 2 ones, 2 zeros, 2 ones, 5 zeros.
 
