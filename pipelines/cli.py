@@ -164,7 +164,7 @@ def _recipe(name: str, kinds: str, model: str) -> Recipe:
 
     recipe = recipes.load(name, sources=SOURCES, kinds=BUILDERS, evaluation_sets=EVALUATION_SETS)
     if kinds:
-        recipe = recipes.only(recipe, [kind.strip() for kind in kinds.split(",")])
+        recipe = recipes.only(recipe, [kind.strip() for kind in kinds.split(",") if kind.strip()])
     if model:
         recipe = msgspec.structs.replace(recipe, generation=msgspec.structs.replace(recipe.generation, model=model))
     return recipe

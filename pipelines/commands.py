@@ -19,7 +19,7 @@ from pipelines.qa.expectations import Verdict
 from pipelines.qa.figures import survey
 from pipelines.qa.report import write_report
 from pipelines.qa.validate import validate_output
-from schemas.errors import BudgetError, BuildError, GenerationError
+from schemas.errors import BudgetError, BuildError, GenerationError, SourceError
 from schemas.recipe import Recipe
 
 
@@ -61,7 +61,8 @@ def build(
     running: Running,
 ) -> None:
     """All three phases. Where the model cannot be asked, everything else is built before the error is raised."""
-    if generator == OPENAI and asking.budget_usd is None and not _asked_before(asking, layout):
+    storage.make_folder(layout.out)
+    if generator == OPENAI and asking.budget_usd is None and asking.replies(layout).empty():
         raise GenerationError(
             "nothing is asked without a budget", hint="Say what this run may spend at most, in dollars: --budget-usd 5"
         )
@@ -74,6 +75,7 @@ def build(
             raise
     if problem is not None:
         raise problem
+    _tell_faults(made)
 
 
 def plan(
@@ -96,16 +98,22 @@ def plan(
             f"{cost.requests:,} requests, at most about {cost.prompt_tokens:,} prompt and {cost.completion_tokens:,} "
             f"completion tokens, ${cost.cost_usd:,.2f} ({cost.priced_by})"
         )
+    _tell_faults(made)
 
 
 def ask(layout: Layout, asking: Asking) -> None:
     """The second phase."""
-    _ask(read_plan(layout), layout, asking)
+    made = read_plan(layout)
+    if not made.requests:
+        console.out.print(f"nothing to ask: the plan in {layout.out} was made with the generator {made.generator}")
+    _ask(made, layout, asking)
 
 
 def assemble(layout: Layout, asking: Asking, running: Running) -> None:
     """The third phase."""
-    _assemble(read_plan(layout), layout, asking, running)
+    made = read_plan(layout)
+    _assemble(made, layout, asking, running)
+    _tell_faults(made)
 
 
 def validate(layout: Layout) -> None:
@@ -117,13 +125,26 @@ def validate(layout: Layout) -> None:
 
 
 def _plan(recipe: Recipe, data: str, layout: Layout, generator: str, limit: int | None, running: Running) -> Plan:
-    found = sources.look(recipe, data)
-    for missing in found.missing:
-        console.out.print(f"not there, so done without: {missing.message()}", markup=False)
-    for note in (note for one in found.located for note in one.notes):
-        console.out.print(note, markup=False)
+    for missing in sources.look(recipe, data).missing:
+        files = missing.looked_for[0]
+        names = ", ".join(file.path.removeprefix(f"{data.rstrip('/')}/") for file in files)
+        console.out.print(f"{missing.name} is done without: no {names} ({files[0].where})", markup=False)
     with console.bars() as progress:
-        return make_plan(recipe, data, layout, generator=generator, limit=limit, running=running, progress=progress)
+        made = make_plan(recipe, data, layout, generator=generator, limit=limit, running=running, progress=progress)
+    for note in made.notes:
+        console.out.print(note, markup=False)
+    return made
+
+
+def _tell_faults(plan: Plan) -> None:
+    """Raise the first fault of a source, once everything else is built."""
+    if plan.faults:
+        message, hint = plan.faults[0]
+        more = f" (and {len(plan.faults) - 1} more sources)" if len(plan.faults) > 1 else ""
+        raise SourceError(
+            f"{message}{more}",
+            hint=f"{hint} Everything else is built, but images of this source's evaluation sets are in it.",
+        )
 
 
 def _ask(plan: Plan, layout: Layout, asking: Asking) -> None:
@@ -169,7 +190,3 @@ def _assemble(plan: Plan, layout: Layout, asking: Asking, running: Running) -> N
     report.require()
     console.out.print(f"all {len(report.checks)} checks pass")
     console.out.print(f"report: {storage.join(layout.out, 'qa', 'index.html')}")
-
-
-def _asked_before(asking: Asking, layout: Layout) -> bool:
-    return bool(asking.store) or storage.exists(layout.replies_url.removeprefix("sqlite:///"))

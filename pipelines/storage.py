@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from schemas.errors import BuildError
 from schemas.keys import SLOTS
 
 ROW_GROUP = 8192
@@ -53,6 +54,22 @@ def remove_tree(folder: str) -> None:
     fs, name = fsspec.url_to_fs(folder)
     if fs.exists(name):
         fs.rm(name, recursive=True)
+
+
+def remove(path: str) -> None:
+    """Remove a file, where it exists."""
+    fs, name = fsspec.url_to_fs(path)
+    if fs.exists(name):
+        fs.rm(name)
+
+
+def make_folder(path: str) -> None:
+    """Make a folder with those above it; BuildError where that cannot be, such as where a file has its name."""
+    fs, name = fsspec.url_to_fs(path)
+    try:
+        fs.makedirs(name, exist_ok=True)
+    except OSError as error:
+        raise BuildError(f"{path} cannot be made a folder: {error}", hint="Name another folder.") from error
 
 
 @contextmanager

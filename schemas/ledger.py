@@ -25,6 +25,7 @@ REASONS = {
     # joining
     "evaluation_split": "the image or the record belongs to an evaluation set",
     "image_missing": "the picture is not under DATA",
+    "image_unreadable": "the picture is no picture, or has another size than the annotations say",
     "duplicate_region": "the same object came from a source before",
     "no_regions": "the image has no usable region",
     "over_limit": "left out by --limit",

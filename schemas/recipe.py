@@ -34,7 +34,9 @@ class ImageSettings(Settings, frozen=True, kw_only=True):
     check: bool = True
     """Reject rows whose picture is not under DATA."""
     embed: bool = False
-    """Put the picture's bytes into the shards."""
+    """Put the picture's bytes into the shards; pictures are then checked too."""
+    folders: dict[str, str] = {}
+    """Folder of pictures in the usual layout, such as `coco/train2017` -> where it is, relative to DATA."""
 
 
 class GenerationSettings(Settings, frozen=True, kw_only=True):

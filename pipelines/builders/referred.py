@@ -138,8 +138,14 @@ def _region_values(scene: Scene, region: Region, number: int) -> Values:
 
 
 def _capped(context: Context, kind: str, regions: list[Region]) -> tuple[list[Region], list[Region]]:
-    """The cap of a kind of several sources is that of its first one."""
-    return capped(context, kind, context.kinds[kind].sources[0], regions)
+    """Each region counts towards the cap of the source that it was first seen in."""
+    sources = context.kinds[kind].sources
+    first_seen = {region.region_id: min(sources.index(e.source) for e in region.expressions) for region in regions}
+    kept: set[str] = set()
+    for number, source in enumerate(sources):
+        own = [region for region in regions if first_seen[region.region_id] == number]
+        kept |= {region.region_id for region in capped(context, kind, source, own)[0]}
+    return [r for r in regions if r.region_id in kept], [r for r in regions if r.region_id not in kept]
 
 
 def _expression_sources(regions: Sequence[Region]) -> list[str]:

@@ -100,6 +100,11 @@ class ReplyStore:
             connection.execute(_upsert(_requests, dialect), asked)
             connection.execute(_upsert(_replies, dialect, unless_answered=bool(reply.error)), row)
 
+    def empty(self) -> bool:
+        """Whether nothing was ever answered."""
+        with self._errors_told("read"), self._open().connect() as connection:
+            return connection.execute(sa.select(_replies.c.key).limit(1)).first() is None
+
     def totals(self, keys: Iterable[str]) -> GenerationTotals:
         """What exactly these requests came to; a repeated key stands for a request that another one answers."""
         requests, distinct = 0, set[str]()

@@ -3,7 +3,7 @@
 The element is one shard. Shards cover ranges of slots, like the plan's files, so each worker reads only what it writes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,12 +18,14 @@ from pipelines.builders.referred import finish, reject_of
 from pipelines.builders.replies import BadReply
 from pipelines.generation.store import ReplyStore
 from pipelines.phases.layout import Layout
+from pipelines.phases.pictures import read_picture
 from pipelines.phases.plan import SPLITS, Plan
 from pipelines.phases.progress import Progress, files, silent, watching
 from pipelines.phases.records import read_requests, write_rejects
 from pipelines.phases.running import ONE_WORKER, Running, run, spread
 from pipelines.qa.expectations import Failure, ShardValidator
 from pipelines.shards.counts import Counts, count
+from pipelines.shards.manifest import manifest_path
 from pipelines.shards.writing import FileEntry, shard_count, shard_path, write_shard
 from schemas import ledger
 from schemas.columns import SHARD, shard_row
@@ -97,8 +99,7 @@ class Assembler(beam.DoFn):
         samples = self._samples(shard)
         answered, rejects, asked = self._answered(shard)
         rows = pa.concat_tables([samples, pa.Table.from_pylist(answered, schema=SHARD)]).sort_by("sample_id")
-        rows = _with_pictures(rows, self._plan.data) if self._plan.recipe.images.embed else rows
-        entry = write_shard(shard.path, rows, out=self._layout.out, embedded=self._plan.recipe.images.embed)
+        entry = write_shard(shard.path, rows, out=self._layout.out, picture=self._picture())
         verdict = self._validator.validate(rows, shard.kind, file=shard.path, split=shard.split)
         write_rejects(storage.join(self._layout.assembled, f"{shard.name}.parquet"), rejects)
         written = Written(
@@ -110,6 +111,11 @@ class Assembler(beam.DoFn):
         storage.write_json(report, msgspec.to_builtins(written))
         return written
 
+    def _picture(self) -> Callable[[str], bytes] | None:
+        """How to get at the pictures, where the recipe wants them in the rows."""
+        data = self._plan.data
+        return (lambda path: read_picture(data, path)) if self._plan.recipe.images.embed else None
+
     def _samples(self, shard: Shard) -> pa.Table:
         tables = [storage.read_table(path, shard.slots, SHARD.names) for path in self._files("samples", shard)]
         rows = pa.concat_tables([SHARD.empty_table(), *(table.cast(SHARD) for table in tables)])
@@ -117,7 +123,7 @@ class Assembler(beam.DoFn):
 
     def _answered(self, shard: Shard) -> tuple[list[dict[str, Any]], list[Reject], int]:
         """Rows from replies, the rejects, and how many requests there were."""
-        found = read_requests(self._files("requests", shard), shard.slots)
+        found = read_requests(self._files("requests", shard), shard.slots, payloads=False)
         requests = [request for request in found if request.sample.split == shard.split]
         replies = self._store.get_many(request.key for request in requests) if requests else {}
         rows, rejects = parse_all(requests, replies)
@@ -164,9 +170,13 @@ def write_shards(
     running: Running = ONE_WORKER,
     progress: Progress = silent,
 ) -> list[Written]:
-    """Write and check every shard of a plan; returns the reports in the order of kinds, splits and shards."""
+    """Write and check every shard of a plan; returns the reports in the order of kinds, splits and shards.
+
+    This always writes all of them: it is quick beside the other phases, and replies may have come since the last time.
+    """
     shards = shards_of(plan)
     storage.remove_tree(layout.assembled)
+    storage.remove(manifest_path(layout.out))
     with watching("writing shards", files(layout.assembled), len(shards), progress):
         run(partial(_pipeline, plan, layout, store, shards), running.at_most(len(shards)))
     reports = (storage.read_json(storage.join(layout.assembled, f"{shard.name}.json")) for shard in shards)
@@ -177,11 +187,3 @@ def _pipeline(
     plan: Plan, layout: Layout, store: ReplyStore, shards: list[Shard], pipeline: beam.Pipeline
 ) -> beam.PCollection[Written]:
     return spread(pipeline, shards) | "WriteShards" >> WriteShards(plan, layout, store)
-
-
-def _with_pictures(rows: pa.Table, data: str) -> pa.Table:
-    """The rows with the bytes of their pictures."""
-    paths = [image["path"] for image in rows["image"].to_pylist()]
-    images = [{"bytes": storage.read_bytes(storage.join(data, path)), "path": path} for path in paths]
-    place = rows.column_names.index("image")
-    return rows.set_column(place, SHARD.field("image"), pa.array(images, SHARD.field("image").type))

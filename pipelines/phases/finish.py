@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
+from typing import Any
 
 import fsspec
 import msgspec
@@ -20,6 +21,7 @@ from schemas import ledger
 from schemas.columns import REJECT
 from schemas.errors import BuildError
 from schemas.keys import canonical_json
+from schemas.recipe import Recipe
 
 VERSIONS = ("osprey-data", "apache-beam", "pyarrow", "pycocotools", "numpy", "sentence-transformers")
 
@@ -33,10 +35,11 @@ def finish(plan: Plan, layout: Layout, store: ReplyStore, written: Sequence[Writ
     kept = [one for one in written if _split_rows(written, one)]
     _remove_others(layout, {one.file.path for one in kept})
     _write_rejects(plan, layout)
+    recipe = _recorded(plan.recipe)
     lines = [*plan.ledger, *ledger.merge(line for one in written for line in one.ledger)]
     manifest = Manifest(
-        recipe=msgspec.to_builtins(plan.recipe),
-        recipe_sha256=hashlib.sha256(canonical_json(msgspec.to_builtins(plan.recipe))).hexdigest(),
+        recipe=recipe,
+        recipe_sha256=hashlib.sha256(canonical_json(recipe)).hexdigest(),
         seed=plan.recipe.seed,
         versions={name: version(name) for name in VERSIONS},
         kinds={kind: _entry(kind, [one for one in kept if one.kind == kind]) for kind in plan.recipe.kinds},
@@ -44,9 +47,26 @@ def finish(plan: Plan, layout: Layout, store: ReplyStore, written: Sequence[Writ
         generation=store.totals(generate.keys(plan, layout)) if plan.requests else NOTHING_ASKED,
     )
     write_manifest(layout.out, manifest)
+    _prune(plan, layout)
     if not kept:
         raise BuildError("the build has no rows", hint=_what_became(manifest))
     return manifest
+
+
+def _recorded(recipe: Recipe) -> dict[str, Any]:
+    """The recipe without the paths of raw files: the same content elsewhere is the same data."""
+    sources = {name: msgspec.structs.replace(settings, files={}) for name, settings in recipe.sources.items()}
+    images = msgspec.structs.replace(recipe.images, folders={})
+    return msgspec.to_builtins(msgspec.structs.replace(recipe, sources=sources, images=images))
+
+
+def _prune(plan: Plan, layout: Layout) -> None:
+    """Remove what earlier plans left."""
+    fs, root = fsspec.url_to_fs(layout.work)
+    for path in fs.ls(root, detail=False):
+        name = path.rstrip("/").rpartition("/")[2]
+        if name.startswith("plan-") and name != plan.folder:
+            fs.rm(path, recursive=True)
 
 
 def _split_rows(written: Sequence[Written], one: Written) -> int:

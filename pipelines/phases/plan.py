@@ -7,7 +7,7 @@ by a plan of the same inputs, recipe and code.
 import hashlib
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -19,7 +19,7 @@ import schemas
 from pipelines import storage
 from pipelines.builders import BUILDERS, MODEL_KINDS, neighbors, positive_negative, vocabulary
 from pipelines.builders.context import TEMPLATE, Context
-from pipelines.phases import masks, sources
+from pipelines.phases import masks, pictures, sources
 from pipelines.phases.layout import Layout
 from pipelines.phases.limit import first_images
 from pipelines.phases.progress import Progress, files, silent, watching
@@ -31,7 +31,7 @@ from pipelines.sources.cache import SourceCache
 from schemas import keys, ledger
 from schemas.errors import BuildError
 from schemas.ledger import LedgerLine
-from schemas.recipe import Recipe
+from schemas.recipe import ImageSettings, Recipe
 from schemas.records import Built, Record, Reject, Scene
 
 SPLITS = ("train", "val")
@@ -45,7 +45,7 @@ class Plan(Record, frozen=True, kw_only=True):
     generator: str
     recipe: Recipe
     data: str
-    """Where the pictures are, as the user gave it."""
+    """Where the pictures are."""
     sources: tuple[str, ...]
     rows: dict[str, dict[str, int]]
     """Kind -> split -> samples and requests, before any reply is read."""
@@ -53,6 +53,10 @@ class Plan(Record, frozen=True, kw_only=True):
     ledger: tuple[LedgerLine, ...]
     rejects: dict[str, tuple[str, ...]]
     """Stage -> Parquet files of its rejects."""
+    notes: tuple[str, ...] = ()
+    """What a user should know of the sources."""
+    faults: tuple[tuple[str, str], ...] = ()
+    """Sources that cannot be read, as (what is wrong, what to do)."""
 
 
 class Summary(Record, frozen=True, kw_only=True):
@@ -72,7 +76,7 @@ class Planner(NamedTuple):
     parts: int
     policy: Policy
     context: Context
-    check_images: bool
+    images: ImageSettings
 
 
 class BuildKinds(beam.PTransform):
@@ -98,12 +102,16 @@ def make_plan(
     progress: Progress = silent,
 ) -> Plan:
     """Read, clean, join and build; returns the plan, which is also written to `layout.plan`."""
+    data = os.path.abspath(data) if storage.is_local(data) else data
     found = sources.look(recipe, data)
-    caches = sources.read(found.located, layout.work, progress)
+    caches, faults = sources.read(recipe, found.located, layout.work, progress)
     masks.clean_all(caches, running, progress)
     planner = _planner(recipe, data, layout, caches, generator, limit, progress)
     _build_parts(planner, running, progress)
-    plan = _gather(planner, layout, recipe, generator)
+    notes = [note for cache in caches for note in cache.notes]
+    plan = msgspec.structs.replace(
+        _gather(planner, layout, recipe, generator), notes=tuple(notes), faults=tuple(faults)
+    )
     storage.write_bytes(layout.plan, msgspec.json.format(msgspec.json.encode(plan), indent=2))
     return plan
 
@@ -137,7 +145,7 @@ def _planner(
     key = _plan_key(recipe, data, caches, context, limit)
     parts = max([1, *(cache.parts for cache in caches)])
     folder = storage.join(layout.work, f"plan-{key}")
-    return Planner(tuple(caches), data, folder, parts, policy, context, recipe.images.check)
+    return Planner(tuple(caches), data, folder, parts, policy, context, recipe.images)
 
 
 def _vocabulary(
@@ -160,7 +168,7 @@ def _plan_key(recipe: Recipe, data: str, caches: list[SourceCache], context: Con
         msgspec.to_builtins(recipe) | {"generation": msgspec.to_builtins(generation)},
         [cache.key for cache in caches],
         [prompts.sha256(kind) for kind in recipe.kinds],
-        [context.generator, limit, _code_sha256(), _picture_folders(data) if recipe.images.check else None],
+        [context.generator, limit, _code_sha256(), pictures.state(recipe.images, data, caches)],
     ]
     return keys.digest(keys.canonical_json(parts).decode())[:16]
 
@@ -168,16 +176,10 @@ def _plan_key(recipe: Recipe, data: str, caches: list[SourceCache], context: Con
 def _code_sha256() -> str:
     """Of our own modules: no file made by other code is taken for granted."""
     found = hashlib.sha256()
-    for package in (pipelines, schemas):
+    for package in (pipelines, prompts, schemas):
         for path in sorted(pathlib.Path(package.__path__[0]).rglob("*.py")):
             found.update(path.read_bytes())
     return found.hexdigest()
-
-
-def _picture_folders(data: str) -> list[list[object]]:
-    """Time of change of the picture folders: a picture that was added or removed is noticed."""
-    folders = [storage.join(data, "coco", name) for name in ("train2017", "val2017")]
-    return [[path, os.stat(path).st_mtime_ns] for path in folders if storage.is_local(path) and os.path.isdir(path)]
 
 
 def _build_parts(planner: Planner, running: Running, progress: Progress) -> None:
@@ -196,7 +198,12 @@ def plan_part(planner: Planner, index: int) -> Summary:
     """Join and build one range of slots; writes its files, the summary last."""
     slots = storage.slots_of(index, planner.parts)
     rows = [SourceRows(c.name, c.images(slots), c.texts(slots), masks.regions(c, slots)) for c in planner.caches]
-    joined = join(rows, planner.policy, _picture_finder(planner))
+    joined = join(
+        rows,
+        planner.policy,
+        pictures.finder(planner.images, planner.data),
+        pictures.checker(planner.images, planner.data),
+    )
     lines = ledger.lines("join", joined.read, joined.rejects)
     built = {kind: build_kind(kind, joined.scenes, planner.context) for kind in planner.context.kinds}
     for kind, made in built.items():
@@ -215,15 +222,6 @@ def build_kind(kind: str, scenes: Sequence[Scene], context: Context) -> Built:
         for key, count in made.read.items():
             total.read[key] = total.read.get(key, 0) + count
     return total
-
-
-def _picture_finder(planner: Planner) -> Callable[[Sequence[str]], str | None]:
-    def find(paths: Sequence[str]) -> str | None:
-        if not planner.check_images:
-            return paths[0]
-        return next((path for path in paths if storage.exists(storage.join(planner.data, path))), None)
-
-    return find
 
 
 def _write(

@@ -43,11 +43,14 @@ def _row(request: Request) -> dict[str, object]:
     }
 
 
-def read_requests(paths: Iterable[str], slots: tuple[int, int] | None = None) -> list[Request]:
-    """The requests of some files whose slot is in the half-open range."""
-    rows = [row for path in paths for row in storage.read_table(path, slots).to_pylist()]
+def read_requests(
+    paths: Iterable[str], slots: tuple[int, int] | None = None, *, payloads: bool = True
+) -> list[Request]:
+    """The requests of some files whose slot is in the half-open range; without `payloads` these stay empty."""
+    columns = ["key", "row", *(["payload"] if payloads else [])]
+    rows = (row for path in paths for row in storage.read_table(path, slots, columns=columns).to_pylist())
     return [
-        Request(key=row["key"], payload=msgspec.json.decode(row["payload"]), sample=sample_of(row["row"]))
+        Request(key=row["key"], payload=msgspec.json.decode(row.get("payload", "{}")), sample=sample_of(row["row"]))
         for row in rows
     ]
 

@@ -10,7 +10,7 @@ from pipelines.sources.cache import SourceCache
 from pipelines.sources.ingest import ingest
 from pipelines.sources.locate import Located, Missing, locate
 from schemas.errors import SourceError
-from schemas.recipe import Recipe
+from schemas.recipe import Recipe, SourceSettings
 
 
 class Found(NamedTuple):
@@ -28,7 +28,7 @@ def look(recipe: Recipe, data: str) -> Found:
     """
     if not storage.exists(data):
         raise SourceError(f"no data folder {data}", hint="Give the folder that holds coco/, refer/, llava/, lvis/ ...")
-    found = [locate(SOURCES[name].spec, data, settings.files) for name, settings in recipe.sources.items()]
+    found = [locate(SOURCES[name].spec, data, settings.files) for name, settings in _in_order(recipe)]
     located = [one for one in found if isinstance(one, Located)]
     missing = [one for one in found if isinstance(one, Missing)]
     if not located:
@@ -40,11 +40,30 @@ def look(recipe: Recipe, data: str) -> Found:
     return Found(located, missing)
 
 
-def read(located: Sequence[Located], work: str, progress: Progress) -> list[SourceCache]:
-    """Every located source in its normal form, in the recipe's order."""
-    caches = []
+def _in_order(recipe: Recipe) -> list[tuple[str, SourceSettings]]:
+    """Always the same, whatever the recipe's: the first source that has an object gives its mask."""
+    return [(name, recipe.sources[name]) for name in SOURCES if name in recipe.sources]
+
+
+def read(
+    recipe: Recipe, located: Sequence[Located], work: str, progress: Progress
+) -> tuple[list[SourceCache], list[tuple[str, str]]]:
+    """Every located source in its normal form, and what is wrong with those that cannot be read.
+
+    Raises:
+        SourceError: where none can be read, or a required one cannot.
+    """
+    caches: list[SourceCache] = []
+    faults: list[SourceError] = []
     for number, one in enumerate(located):
         progress(f"reading sources: {one.name}", number, len(located))
-        caches.append(ingest(SOURCES[one.name], one, work))
+        try:
+            caches.append(ingest(SOURCES[one.name], one, work))
+        except SourceError as error:
+            if recipe.sources[one.name].required:
+                raise
+            faults.append(error)
     progress("reading sources", len(located), len(located))
-    return caches
+    if not caches:
+        raise faults[0]
+    return caches, [(fault.message, fault.hint) for fault in faults]

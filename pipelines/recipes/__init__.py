@@ -38,6 +38,11 @@ def load(name: str, *, sources: Iterable[str], kinds: Iterable[str], evaluation_
         _check_names(name, f"kinds.{kind}.sources", settings.sources, recipe.sources)
         _check_names(name, f"kinds.{kind}.regions_per_image", settings.regions_per_image, settings.sources)
         _check_caps(name, kind, settings.regions_per_image)
+    for folder in recipe.images.folders.values():
+        if folder.startswith(("/", "~")) or "://" in folder or ".." in folder.split("/"):
+            raise RecipeError(
+                f"recipe {name}: images.folders: {folder!r} leaves DATA", hint="Name a folder below DATA."
+            )
     _check_numbers(name, recipe)
     return recipe
 
@@ -45,7 +50,7 @@ def load(name: str, *, sources: Iterable[str], kinds: Iterable[str], evaluation_
 def only(recipe: Recipe, kinds: Iterable[str]) -> Recipe:
     """The recipe with some of its kinds."""
     wanted = list(kinds)
-    _check_names(recipe.name, "kinds", wanted, recipe.kinds)
+    _check_names(recipe.name, "kinds", wanted or [""], recipe.kinds)
     return msgspec.structs.replace(recipe, kinds={kind: recipe.kinds[kind] for kind in recipe.kinds if kind in wanted})
 
 
@@ -55,11 +60,14 @@ def _parse(name: str) -> object:
         known = ", ".join(names())
         raise RecipeError(f"no recipe {name!r}", hint=f"Name one of {known}, or give the path of a YAML file.")
     try:
-        return yaml.safe_load(storage.read_bytes(path))
+        content = yaml.safe_load(storage.read_bytes(path))
     except IsADirectoryError as error:
         raise RecipeError(f"recipe {name}: that is a folder", hint="Give the path of a YAML file.") from error
     except yaml.YAMLError as error:
         raise RecipeError(f"recipe {name}: not valid YAML: {error}", hint="Mend the line named above.") from error
+    if not content:
+        raise RecipeError(f"recipe {name}: the file is empty", hint="See pipelines/recipes/object-level.yaml.")
+    return content
 
 
 def _typed(content: object, name: str) -> Recipe:

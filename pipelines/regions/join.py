@@ -1,8 +1,8 @@
 """The join on the image: what every source says about one picture becomes one `Scene`.
 
 Sources are cut into the same slots (`schemas.keys.slot`), so a range of slots can be joined without the rest.
-The same object in two sources (same COCO annotation id) is one region: the first source in `ORDER` gives the
-mask, the others add their expressions.
+The same object in two sources (same COCO annotation id) is one region: the source that is given first gives the mask,
+the others add their expressions.
 """
 
 from collections import Counter, defaultdict
@@ -52,16 +52,21 @@ class _Parts(NamedTuple):
     regions: list[Region]
 
 
-def join(sources: Sequence[SourceRows], policy: Policy, find_picture: Callable[[Sequence[str]], str | None]) -> Joined:
-    """Join the rows of several sources on the image.
+Find = Callable[[Sequence[str]], str | None]
+"""Takes the places where a picture may lie and gives the one that counts, None if it is missing."""
+Check = Callable[[str, int, int], bool]
+"""Whether the picture at a path can be read and has this width and height."""
 
-    `find_picture` takes the places where a picture may lie and returns the one that counts, None if it is missing.
-    """
+
+def join(
+    sources: Sequence[SourceRows], policy: Policy, find_picture: Find, check_picture: Check = lambda *_: True
+) -> Joined:
+    """Join the rows of several sources on the image; the first source that has an object gives its mask."""
     grouped = _group(sources)
     scenes: list[Scene] = []
     rejects: list[Reject] = []
     for image_id in sorted(grouped):
-        scene, rejected = _scene(image_id, grouped[image_id], policy, find_picture)
+        scene, rejected = _scene(image_id, grouped[image_id], policy, find_picture, check_picture)
         scenes += [scene] if scene else []
         rejects += rejected
     return Joined(scenes, rejects, _read(grouped))
@@ -80,7 +85,7 @@ def _group(sources: Sequence[SourceRows]) -> dict[str, _Parts]:
 
 
 def _scene(
-    image_id: str, parts: _Parts, policy: Policy, find_picture: Callable[[Sequence[str]], str | None]
+    image_id: str, parts: _Parts, policy: Policy, find_picture: Find, check_picture: Check
 ) -> tuple[Scene | None, list[Reject]]:
     """The scene with the rejects among its regions; None, with a reject for every record, where it is left out."""
     reason = _left_out(image_id, parts, policy)
@@ -90,6 +95,8 @@ def _scene(
     if path is None:
         return None, _reject_all(image_id, parts, "image_missing")
     first = parts.images[0]
+    if not check_picture(path, first.width, first.height):
+        return None, _reject_all(image_id, parts, "image_unreadable")
     regions, rejects = merge(parts.regions, (first.height, first.width))
     if not regions:  # each region has a reason of its own
         return None, rejects + _reject_all(image_id, parts._replace(regions=[]), "no_regions")

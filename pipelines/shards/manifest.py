@@ -68,6 +68,11 @@ class Manifest(Record, frozen=True, kw_only=True):
     generation: GenerationTotals = NOTHING_ASKED
 
 
+def manifest_path(out: str) -> str:
+    """Where the manifest of a finished build lies; while one is being made there is none."""
+    return storage.join(out, NAME)
+
+
 def write_manifest(out: str, manifest: Manifest) -> None:
     """Write OUT/manifest.json; kinds in alphabetical order, ledger lines in the order given."""
     for file in (file for kind in manifest.kinds.values() for file in kind.files):

@@ -7,6 +7,7 @@ per column.
 import hashlib
 import io
 import json
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -56,18 +57,34 @@ def shard_path(kind: str, split: str, index: int, count: int) -> str:
     return storage.join("data", kind, shard_name(split, index, count))
 
 
-def write_shard(path: str, rows: pa.Table, *, out: str = "", embedded: bool | None = None) -> FileEntry:
+def write_shard(
+    path: str, rows: pa.Table, *, out: str = "", picture: Callable[[str], bytes] | None = None
+) -> FileEntry:
     """Write rows (columns of `SHARD`) under `out`/`path`; the entry carries `path` as given.
 
-    Where rows carry pictures (`embedded`; None looks whether any does) the file has small row groups and the features
-    that make `datasets` decode `image`.
+    `picture` gives the bytes of the picture at a row's path, which then go into the row: the file has small row groups,
+    of which one is in memory at a time, and the features that make `datasets` decode `image`. Without it rows are
+    written as they are, with such groups and features where they carry pictures already.
     """
-    carry = _any_picture(rows) if embedded is None else embedded
+    carry = picture is not None or _any_picture(rows)
+    table = _as_shard(rows, carry)
     with storage.writing(storage.join(out, path)) as stream:
         sink = _Hashing(stream)
-        size = EMBEDDED_GROUP_ROWS if carry else GROUP_ROWS
-        pq.write_table(_as_shard(rows, carry), sink, row_group_size=size, compression="zstd")
+        with pq.ParquetWriter(sink, table.schema, compression="zstd") as writer:
+            for group in _groups(table, EMBEDDED_GROUP_ROWS if carry else GROUP_ROWS):
+                writer.write_table(group if picture is None else _with_pictures(group, picture))
         return FileEntry(path=path, rows=rows.num_rows, bytes=sink.size, sha256=sink.sha256.hexdigest())
+
+
+def _groups(table: pa.Table, size: int) -> Iterator[pa.Table]:
+    for start in range(0, table.num_rows, size):
+        yield table.slice(start, size).combine_chunks()
+
+
+def _with_pictures(rows: pa.Table, picture: Callable[[str], bytes]) -> pa.Table:
+    paths = pc.struct_field(rows["image"], "path").to_pylist()
+    images = pa.array([{"bytes": picture(path), "path": path} for path in paths], SHARD.field("image").type)
+    return rows.set_column(rows.column_names.index("image"), SHARD.field("image"), images)
 
 
 def _any_picture(rows: pa.Table) -> bool:

@@ -1,14 +1,20 @@
 """What a user is told: a clear error, no traceback, a code that is not zero. Everything else is still built."""
 
 import json
+import os
 import pathlib
+import pickle
 import shutil
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
+from PIL import Image
 
+from pipelines.builders import mask_text
 from pipelines.generation.settings import from_environment
 from tests.phases import outputs
 from tests.phases.conftest import Run
@@ -37,6 +43,15 @@ def spoil(data: pathlib.Path, change: Any) -> None:
     path.write_text(json.dumps(content))
 
 
+def recipe_file(folder: pathlib.Path, change: Callable[[Any], object]) -> pathlib.Path:
+    """The default recipe, changed, as a file."""
+    recipe = msgspec.to_builtins(load())
+    change(recipe)
+    path = folder / "mine.yaml"
+    path.write_text(yaml.safe_dump(recipe))
+    return path
+
+
 def complains(run: Run, *arguments: object, about: tuple[str, ...]) -> str:
     ran = run(*arguments)
     assert ran.code == 1
@@ -49,7 +64,17 @@ def complains(run: Run, *arguments: object, about: tuple[str, ...]) -> str:
 def test_cut_off_json(data: pathlib.Path, tmp_path: pathlib.Path, osprey_data: Run) -> None:
     path = data / INSTANCES
     path.write_bytes(path.read_bytes()[:5000])
-    complains(osprey_data, "build", "--data", data, "--out", tmp_path / "out", about=(INSTANCES, "5000", "byte"))
+    out = tmp_path / "out"
+    complains(osprey_data, "build", "--data", data, "--out", out, about=(INSTANCES, "5000", "byte"))
+    assert outputs.rows(str(out), "description"), "the other sources are built"
+
+
+def test_a_required_source_that_is_broken(data: pathlib.Path, tmp_path: pathlib.Path, osprey_data: Run) -> None:
+    path = data / INSTANCES
+    path.write_bytes(path.read_bytes()[:5000])
+    mine = recipe_file(tmp_path, lambda recipe: recipe["sources"]["coco"].update(required=True))
+    complains(osprey_data, "build", "--data", data, "--out", tmp_path / "out", "--recipe", mine, about=(INSTANCES,))
+    assert not (tmp_path / "out/data").exists()
 
 
 def test_broken_records_are_counted_and_the_rest_is_built(
@@ -86,14 +111,19 @@ def test_broken_records_are_counted_and_the_rest_is_built(
 
 
 def test_a_missing_picture(data: pathlib.Path, tmp_path: pathlib.Path, osprey_data: Run) -> None:
-    gone = sorted((data / "coco/train2017").iterdir())[:2]
-    for path in gone:
-        path.unlink()
-    assert osprey_data("build", "--data", data, "--out", tmp_path / "out").code == 0
+    build = ("build", "--data", data, "--out", tmp_path / "out", "--kinds", "mask_text")
+    assert osprey_data(*build).code == 0
+    paths = sorted({row["image"]["path"] for row in outputs.rows(str(tmp_path / "out"), "mask_text")})
+    gone, empty, other = paths[:2], paths[2], paths[3]
+    for path in paths[:4]:
+        (data / path).unlink()
+    (data / empty).write_bytes(b"")
+    Image.new("RGB", (3, 3)).save(data / other)
+    assert osprey_data(*build).code == 0, "a picture that went away is noticed"
     rejected = outputs.ledger(str(tmp_path / "out"))["join", "images", "images"]["rejected"]
-    assert rejected.get("image_missing", 0) + rejected.get("no_regions", 0) >= 1
+    assert (rejected["image_missing"], rejected["image_unreadable"]) == (2, 2)
     kept = {row["image"]["path"] for row in outputs.rows(str(tmp_path / "out"), "mask_text")}
-    assert not kept & {f"coco/train2017/{path.name}" for path in gone}
+    assert kept == set(paths) - {*gone, empty, other}
 
 
 def test_no_picture_at_all(data: pathlib.Path, tmp_path: pathlib.Path, osprey_data: Run) -> None:
@@ -115,20 +145,22 @@ def test_a_file_name_that_leaves_data(data: pathlib.Path, tmp_path: pathlib.Path
 
 
 class Evil:
-    def __reduce__(self) -> tuple[Any, tuple[str]]:
-        import os
+    """A pickle of it makes a file when it is loaded."""
 
-        return os.system, ("touch /tmp/osprey-evil",)
+    def __init__(self, mark: pathlib.Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.system, (f"touch {self.mark}",)
 
 
 def test_a_pickle_that_wants_to_run_code(data: pathlib.Path, tmp_path: pathlib.Path, osprey_data: Run) -> None:
-    import pickle
-
     path = data / "refer/refcoco/refs(unc).p"
     path.unlink()
-    path.write_bytes(pickle.dumps([Evil()]))
+    path.write_bytes(pickle.dumps([Evil(tmp_path / "evil")]))
     complains(osprey_data, "build", "--data", data, "--out", tmp_path / "out", about=("refs(unc).p",))
-    assert not pathlib.Path("/tmp/osprey-evil").exists()
+    assert not (tmp_path / "evil").exists()
+    assert outputs.rows(str(tmp_path / "out"), "mask_text"), "the other sources are built"
 
 
 def test_an_empty_source(data: pathlib.Path, tmp_path: pathlib.Path, osprey_data: Run) -> None:
@@ -156,12 +188,7 @@ def test_unknown_names(scenes: str, tmp_path: pathlib.Path, osprey_data: Run) ->
 
 
 def test_an_unknown_key_of_a_recipe(scenes: str, tmp_path: pathlib.Path, osprey_data: Run) -> None:
-    import msgspec
-
-    recipe = msgspec.to_builtins(load())
-    recipe["kinds"]["mask_text"]["regions_per_img"] = {"coco": 3}
-    path = tmp_path / "mine.yaml"
-    path.write_text(yaml.safe_dump(recipe))
+    path = recipe_file(tmp_path, lambda recipe: recipe["kinds"]["mask_text"].update(regions_per_img={"coco": 3}))
     complains(
         osprey_data, "build", "--data", scenes, "--out", tmp_path / "out", "--recipe", path,
         about=("regions_per_img", "regions_per_image", "mine.yaml"),
@@ -197,10 +224,6 @@ def test_commands_on_an_output_that_is_not_there(tmp_path: pathlib.Path, osprey_
 def test_a_shard_that_breaks_an_expectation_fails_the_build_and_leaves_evidence(
     scenes: str, tmp_path: pathlib.Path, osprey_data: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import msgspec
-
-    from pipelines.builders import mask_text
-
     def wrong(*arguments: Any, **named: Any) -> Any:
         made = honest(*arguments, **named)
         regions = tuple(msgspec.structs.replace(region, area=region.area + 1) for region in made.regions)
@@ -213,3 +236,31 @@ def test_a_shard_that_breaks_an_expectation_fails_the_build_and_leaves_evidence(
     )
     assert list((tmp_path / "qa/evidence").rglob("*.json"))
     complains(osprey_data, "validate", tmp_path, about=("area_equals_mask",))
+
+
+def test_an_output_that_cannot_be(scenes: str, tmp_path: pathlib.Path, osprey_data: Run) -> None:
+    (tmp_path / "file").write_text("")
+    complains(osprey_data, "build", "--data", scenes, "--out", tmp_path / "file", about=("file",))
+
+
+def test_a_folder_in_place_of_a_file(data: pathlib.Path, tmp_path: pathlib.Path, osprey_data: Run) -> None:
+    (data / INSTANCES).unlink()
+    (data / INSTANCES).mkdir()
+    ran = osprey_data("build", "--data", data, "--out", tmp_path / "out", "--limit", 3)
+    assert "Traceback" not in ran.said
+    assert INSTANCES in ran.said
+
+
+def test_an_empty_recipe(scenes: str, tmp_path: pathlib.Path, osprey_data: Run) -> None:
+    (tmp_path / "empty.yaml").write_text("")
+    complains(
+        osprey_data,
+        "build",
+        "--data",
+        scenes,
+        "--out",
+        tmp_path / "o",
+        "--recipe",
+        tmp_path / "empty.yaml",
+        about=("empty",),
+    )

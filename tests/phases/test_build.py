@@ -2,16 +2,21 @@
 
 import pathlib
 import re
+import shutil
 from collections import Counter
 
+import datasets
 import fsspec
+import msgspec
 import pytest
+import yaml
 
-from pipelines import commands
+from pipelines import commands, recipes
 from pipelines.commands import Asking
 from pipelines.phases.layout import Layout
 from pipelines.phases.plan import read_plan
 from pipelines.phases.running import Running
+from schemas.recipe import ImageSettings
 from tests.phases import outputs
 from tests.phases.conftest import Run
 from tests.recipes import admitting, load
@@ -154,3 +159,48 @@ def test_an_output_need_not_be_on_a_local_disk(scenes: str, built: str) -> None:
     commands.build(load(), scenes, Layout("memory://elsewhere"), asking=Asking(), running=Running())
     assert memory.cat_file("/elsewhere/manifest.json") == (pathlib.Path(built) / "manifest.json").read_bytes()
     memory.rm("/elsewhere", recursive=True)
+
+
+def test_paths_may_be_overridden_and_leave_no_trace(
+    scenes: str, built: str, tmp_path: pathlib.Path, osprey_data: Run
+) -> None:
+    """The same content elsewhere, under an absolute path, is the same data."""
+    data = tmp_path / "data"
+    shutil.copytree(scenes, data)
+    (data / "coco/annotations/instances_train2017.json").rename(tmp_path / "moved.json")
+    (data / "coco/train2017").rename(data / "pictures")
+    recipe = msgspec.to_builtins(load())
+    recipe["sources"]["coco"]["files"] = {"instances": str(tmp_path / "moved.json")}
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(recipe))
+    assert osprey_data("build", "--data", data, "--out", tmp_path / "out", "--recipe", path).code == 1, "no pictures"
+    recipe["images"]["folders"] = {"coco/train2017": "pictures"}
+    path.write_text(yaml.safe_dump(recipe))
+    assert osprey_data("build", "--data", data, "--out", tmp_path / "out", "--recipe", path).code == 0
+    assert outputs.manifest(str(tmp_path / "out"))["ledger"] == outputs.manifest(built)["ledger"]
+    assert str(tmp_path) not in (tmp_path / "out/manifest.json").read_text()
+
+
+def test_pictures_in_the_rows(scenes: str, tmp_path: pathlib.Path) -> None:
+    recipe = msgspec.structs.replace(load(), images=ImageSettings(embed=True))
+    commands.build(
+        recipes.only(recipe, ["mask_text"]), scenes, Layout(str(tmp_path)), limit=4, asking=Asking(), running=Running()
+    )
+    found = outputs.rows(str(tmp_path), "mask_text")
+    assert len({row["image_id"] for row in found}) == 4
+    for row in found:
+        assert row["image"]["bytes"] == (pathlib.Path(scenes) / row["image"]["path"]).read_bytes()
+    rows = datasets.load_dataset(
+        "parquet", data_files=f"{tmp_path}/data/mask_text/*.parquet", cache_dir=str(tmp_path / "c")
+    )
+    assert rows["train"][0]["image"].size == (rows["train"][0]["width"], rows["train"][0]["height"])
+
+
+def test_a_runner_of_beams_own(scenes: str, built: str, tmp_path: pathlib.Path, osprey_data: Run) -> None:
+    ran = osprey_data("build", "--data", scenes, "--out", tmp_path, "--runner=BundleBasedDirectRunner")
+    assert ran.code == 0, ran.said
+    assert _without_order(outputs.fingerprint(str(tmp_path))) == _without_order(outputs.fingerprint(built))
+
+
+def test_nothing_to_ask(built: str, osprey_data: Run) -> None:
+    assert "nothing to ask" in osprey_data("generate", "--out", built).out

@@ -1,0 +1,83 @@
+"""The pictures under DATA: where one is, and whether it is what the annotations say."""
+
+import posixpath
+from collections.abc import Callable, Sequence
+
+import fsspec
+import PIL.Image
+import pyarrow.compute as pc
+
+from pipelines import storage
+from pipelines.sources.cache import SourceCache
+from schemas.errors import SourceError
+from schemas.keys import digest
+from schemas.recipe import ImageSettings
+
+Find = Callable[[Sequence[str]], str | None]
+Check = Callable[[str, int, int], bool]
+
+
+def finder(settings: ImageSettings, data: str) -> Find:
+    """Gives the first of the paths (relative to DATA) at which there is a picture, with the recipe's folders in place.
+
+    Where pictures are not to be checked it gives the first path.
+    """
+    checked = settings.check or settings.embed
+
+    def find(paths: Sequence[str]) -> str | None:
+        placed = [place(path, settings.folders) for path in paths]
+        return next((path for path in placed if not checked or storage.exists(storage.join(data, path))), None)
+
+    return find
+
+
+def place(path: str, folders: dict[str, str]) -> str:
+    """The path with the folder that the recipe names instead of the usual one."""
+    folder, name = posixpath.split(path)
+    return storage.join(folders.get(folder, folder), name)
+
+
+def checker(settings: ImageSettings, data: str) -> Check:
+    """Says whether a picture can be opened and has the width and height that are annotated. Only its header is read."""
+    if not (settings.check or settings.embed):
+        return lambda _path, _width, _height: True
+
+    def check(path: str, width: int, height: int) -> bool:
+        try:
+            with fsspec.open(storage.join(data, path), "rb") as stream, PIL.Image.open(stream) as picture:
+                return bool(picture.size == (width, height))
+        except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError):
+            return False
+
+    return check
+
+
+def read_picture(data: str, path: str) -> bytes:
+    """The bytes of a picture; SourceError where it went away after the plan was made."""
+    try:
+        return storage.read_bytes(storage.join(data, path))
+    except OSError as error:
+        raise SourceError(
+            f"{storage.join(data, path)}: cannot be read any more: {error}", hint="Put it back, or run the build again."
+        ) from error
+
+
+def state(settings: ImageSettings, data: str, caches: Sequence[SourceCache]) -> str:
+    """Changes when a picture is added to, or removed from, a folder in which pictures are looked for."""
+    if not (settings.check or settings.embed):
+        return ""
+    folders: set[str] = set()
+    for cache in caches:
+        paths = pc.list_flatten(storage.read_table(cache.path("images.parquet"), columns=["paths"])["paths"])
+        folders |= {
+            posixpath.dirname(path) for path in pc.unique(pc.replace_substring_regex(paths, "[^/]*$", "_")).to_pylist()
+        }
+    return digest(*(_folder_state(storage.join(data, settings.folders.get(name, name))) for name in sorted(folders)))
+
+
+def _folder_state(path: str) -> str:
+    """The time of the last change where the file system tells it, else the names of all files."""
+    fs, name = fsspec.url_to_fs(path)
+    if not fs.exists(name):
+        return "none"
+    return str(fs.info(name).get("mtime") or digest(*storage.list_files(path)))
