@@ -13,6 +13,11 @@ from schemas.records import Box, Mask
 
 BoolArray = npt.NDArray[np.bool_]
 
+MAX_SIDE = 65_535
+"""Pixels of a side of an image, as in JPEG; pycocotools crashes on sizes far above."""
+MAX_PIXELS = 2**31 - 1
+"""Of an image: pycocotools counts in 32 bits."""
+
 
 def encode(pixels: npt.NDArray[np.generic]) -> Mask:
     """Mask of a boolean or 0/1 array of shape (height, width)."""

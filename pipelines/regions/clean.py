@@ -16,7 +16,7 @@ from schemas.records import Reject
 
 STAGE = "regions"
 
-VERSION = 1
+VERSION = 2
 """Raise it when the rules change: masks that were made by other rules are then made again."""
 
 Size = tuple[int, int]
@@ -74,10 +74,17 @@ def to_rle(segmentation: str | bytes, size: Size) -> CocoRle:
         raise BadMask("malformed_record", f"segmentation: {error}") from error
     if not given:
         raise BadMask("empty_mask", "no segmentation")
+    _check_size(*size)
     mask = _from_polygons(given, size) if isinstance(given, list) else _from_rle(given, size)
     if not coco_mask.area(mask):
         raise _empty(given, size)
     return mask
+
+
+def _check_size(height: int, width: int) -> None:
+    """pycocotools would crash the process on an image that is too large."""
+    if not (0 < height <= rle.MAX_SIDE and 0 < width <= rle.MAX_SIDE and height * width <= rle.MAX_PIXELS):
+        raise BadMask("malformed_record", f"width {width}, height {height}: no size of an image")
 
 
 def _from_polygons(polygons: list[list[float]], size: Size) -> CocoRle:

@@ -216,3 +216,17 @@ def test_any_points_give_a_mask_or_a_reason(points: list[list[float]]) -> None:
     assert len(regions) + len(made.rejects) == 1
     for region in regions:
         assert region.area == rle.decode(region.mask).sum() > 0
+
+
+@pytest.mark.parametrize("size", [(2**31 - 1, 2**31 - 1), (65_536, 9), (9, 65_536), (65_535, 65_535), (0, 9), (9, -1)])
+@pytest.mark.parametrize("form", [[SQUARE], {"size": [9, 9], "counts": [81]}])
+def test_a_size_that_would_crash_pycocotools_is_rejected(size: tuple[int, int], form: Any) -> None:
+    row = annotation(1, form) | {"height": size[0], "width": size[1]}
+    regions, made = cleaned(row)
+    assert (regions, reasons(made.rejects)) == ([], {"malformed_record": 1})
+    assert made.rejects[0].detail == f"width {size[1]}, height {size[0]}: no size of an image"
+
+
+def test_the_largest_image() -> None:
+    (region,), _ = cleaned(annotation(1, [SQUARE]) | {"height": 65_535, "width": 32_768})
+    assert (region.mask.size, region.area) == ((65_535, 32_768), 24)
