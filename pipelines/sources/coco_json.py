@@ -18,10 +18,11 @@ from pipelines.sources.json_window import Window, broken_findings, positions, re
 from pipelines.sources.names import category_text, image_id, image_paths, is_safe, synonym_texts
 from pipelines.sources.spec import Finding, Ints
 from schemas.errors import SourceError
-from schemas.records import TRAIN, Category, Image
+from schemas.records import Category, Image
+from schemas.rle import MAX_PIXELS, MAX_SIDE
 
 Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-Pixels = Annotated[int, msgspec.Meta(gt=0, le=2**31 - 1)]
+Pixels = Annotated[int, msgspec.Meta(gt=0, le=MAX_SIDE)]
 
 
 class ImageEntry(msgspec.Struct, gc=False):
@@ -32,6 +33,10 @@ class ImageEntry(msgspec.Struct, gc=False):
     height: Pixels
     file_name: str | None = None
     coco_url: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.width * self.height > MAX_PIXELS:
+            raise ValueError(f"width {self.width}, height {self.height}: more than {MAX_PIXELS} pixels")
 
 
 class AnnotationEntry(msgspec.Struct, gc=False):
@@ -132,29 +137,12 @@ def read_instances(
     return InstanceFile(path, images, image_index, _joined(columns), categories, findings, read, unit)
 
 
-def read_images(path: str, image_entry: type[ImageEntry] = ImageEntry) -> tuple[list[Any], list[int], list[Finding]]:
-    """The images of a file, their positions, and the broken ones.
-
-    The rest of the file is not read where the images come first.
-    """
-    images: list[Any] = []
-    index: list[int] = []
-    findings: list[Finding] = []
-    decoder = msgspec.json.Decoder(list[image_entry])  # type: ignore[valid-type]
-    for window in read_lists(path, {"images": decoder}, only=True):
-        images += window.records
-        index += window.indices
-        findings += broken_findings(window, "images")
-    return images, index, findings
-
-
 def image_rows(
     entries: Iterable[ImageEntry],
     index: Iterable[int],
     source: str,
     folder: str,
     *,
-    split: str = TRAIN,
     exhaustive: bool,
 ) -> Images:
     """Image rows of entries whose file name is safe and whose id is new."""
@@ -165,11 +153,11 @@ def image_rows(
         if reason:
             findings.append(Finding(record_key("images", position, entry.id), reason, entry.file_name or ""))
             continue
-        rows[entry.id] = image_row(entry, entry.id, source, folder, split=split, exhaustive=exhaustive)
+        rows[entry.id] = image_row(entry, entry.id, source, folder, exhaustive=exhaustive)
     return Images(list(rows.values()), np.fromiter(rows, np.int64, len(rows)), findings)
 
 
-def image_row(entry: ImageEntry, number: int, source: str, folder: str, *, split: str, exhaustive: bool) -> Image:
+def image_row(entry: ImageEntry, number: int, source: str, folder: str, *, exhaustive: bool) -> Image:
     """The image as this source knows it; `number` is COCO's."""
     return Image(
         image_id=image_id(number),
@@ -177,7 +165,6 @@ def image_row(entry: ImageEntry, number: int, source: str, folder: str, *, split
         paths=image_paths(number, entry.file_name or "", entry.coco_url or "", folder),
         width=entry.width,
         height=entry.height,
-        split=split,
         exhaustive=exhaustive,
     )
 

@@ -9,7 +9,6 @@ from pipelines.sources.checks import EXPRESSIONS, Checked, annotations
 from pipelines.sources.coco_json import Images, InstanceFile
 from pipelines.sources.spec import Annotations
 from pipelines.sources.text import clean_line
-from schemas.records import TRAIN, Image
 
 UNIT = "expressions"
 
@@ -55,12 +54,3 @@ class Gathered:
             split=pa.array([split for _, split in self._phrases], pa.string()),
             expressions=pa.array(phrases, EXPRESSIONS),
         )
-
-    def image_splits(self, images: Images, checked: Checked) -> dict[str, str]:
-        """The split of every image with an expression; an evaluation set wins over train."""
-        splits: dict[str, str] = {}
-        for row, split in self._phrases:
-            image: Image = images.rows[int(checked.images[row])]
-            if splits.get(image.image_id, TRAIN) == TRAIN:
-                splits[image.image_id] = split
-        return splits

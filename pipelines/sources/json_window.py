@@ -42,6 +42,8 @@ class Broken(NamedTuple):
     """Its `id` as written, or nothing."""
     detail: str
     """What is wrong, with the field."""
+    record: bytes
+    """Its text, with NaN and Infinity as strings."""
 
     def key(self, unit: str) -> str:
         """How a reject names the record: `annotations[17] id 42`."""
@@ -229,7 +231,7 @@ def one_by_one(array: str, first: int, split: Split, decoder: msgspec.json.Decod
         except msgspec.DecodeError as error:
             detail = str(error)
         if detail:
-            broken.append(Broken(index, _record_id(raw), detail))
+            broken.append(Broken(index, _record_id(raw), detail, bytes(raw)))
     return Window(array, first, first + len(raws), records, indices, broken, split.body, offset)
 
 

@@ -12,7 +12,7 @@ from schemas.errors import RecipeError
 from schemas.keys import digest
 from schemas.records import Record
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Part of every cache key: raise it when a reader comes to yield something else from the same files."""
 
 _BLOCK = 4 << 20

@@ -15,9 +15,9 @@ from pipelines.sources.coco_json import (
     InstanceFile,
     image_row,
     is_safe_entry,
-    read_images,
     read_instances,
 )
+from pipelines.sources.evaluation import held_out, read_listed
 from pipelines.sources.expressions import UNIT, Gathered
 from pipelines.sources.json_window import record_key
 from pipelines.sources.names import image_id
@@ -38,23 +38,19 @@ class SentenceAnnotation(AnnotationEntry, kw_only=True, gc=False):
     original_id: Id
 
 
-class _EvaluationImage(ImageEntry, kw_only=True, gc=False):
-    original_id: Id
-
-
 def read(name: str, path: str, evaluation_path: str | None = None) -> Reading:
     """A record is a sentence; those of one annotation become one row. Everything in `path` is for training."""
     file = read_instances(path, SentenceImage, SentenceAnnotation, unit=UNIT)
-    images, findings = _images(file.images, file.image_index, name, TRAIN)
+    images, findings = _images(file.images, file.image_index, name)
     checked = check(file, link(file, images))
     gathered, duplicates = _gather(name, file, images, checked)
     rows = {row.image_id: row for row in images.rows}
     findings += [*file.findings, *checked.findings, *duplicates]
     if evaluation_path:
-        found, index, broken = read_images(evaluation_path, _EvaluationImage)
-        others, faults = _images(found, index, name, f"{name}_val")
-        rows |= {row.image_id: row for row in others.rows}
-        findings += [*broken, *faults]
+        listed, faults = read_listed(evaluation_path, "original_id")
+        others = (held_out(each, name, "train2017", f"{name}_val") for each in listed)
+        rows |= {row.image_id: row for row in others}
+        findings += faults
     faulty = sum(finding.key.startswith("images[") for finding in findings)
     return Reading(
         images=list(rows.values()),
@@ -66,7 +62,7 @@ def read(name: str, path: str, evaluation_path: str | None = None) -> Reading:
     )
 
 
-def _images(entries: list[SentenceImage], index: list[int], name: str, split: str) -> tuple[Images, list[Finding]]:
+def _images(entries: list[SentenceImage], index: list[int], name: str) -> tuple[Images, list[Finding]]:
     """The row of each sentence's image; sentences about one picture share its row."""
     rows: dict[int, Image] = {}
     known: dict[str, Image] = {}
@@ -78,7 +74,7 @@ def _images(entries: list[SentenceImage], index: list[int], name: str, split: st
             continue
         key = image_id(entry.original_id)
         if key not in known:
-            known[key] = image_row(entry, entry.original_id, name, "train2017", split=split, exhaustive=False)
+            known[key] = image_row(entry, entry.original_id, name, "train2017", exhaustive=False)
         rows[entry.id] = known[key]
     return Images(list(rows.values()), np.fromiter(rows, np.int64, len(rows)), []), findings
 

@@ -6,7 +6,8 @@ import msgspec
 
 from pipelines.sources import refer_pickle
 from pipelines.sources.checks import check, link
-from pipelines.sources.coco_json import image_rows, read_instances
+from pipelines.sources.coco_json import Columns, image_rows, read_instances
+from pipelines.sources.evaluation import Listed, held_out, is_number
 from pipelines.sources.expressions import UNIT, Gathered
 from pipelines.sources.json_window import record_key
 from pipelines.sources.refer_pickle import Ref, Sentence
@@ -17,16 +18,26 @@ SPLITS = ("train", "val", "test", "testA", "testB")
 
 
 def read(name: str, refs: str, instances: str) -> Reading:
-    """A record is a sentence. Annotations and images that no reference points to are not records."""
+    """A record is a sentence. Annotations and images that no reference points to are not records.
+
+    Images of evaluation sets are all there, also those of which no sentence is kept or which `instances` lacks.
+    """
     file = read_instances(instances)
     images = image_rows(file.images, file.image_index, name, "train2017", exhaustive=False)
     checked = check(file, link(file, images))
     dropped = {finding.key.rpartition(" ")[2]: finding for finding in [*file.findings, *checked.findings]}
     sentences = _Sentences(name, dict(zip(checked.columns.objects.tolist(), range(len(checked.images)), strict=True)))
-    for index, ref in enumerate(refer_pickle.load(refs)):
+    references = refer_pickle.load(refs)
+    for index, ref in enumerate(references):
         sentences.add(index, ref, checked.columns.images, dropped)
-    splits = sentences.gathered.image_splits(images, checked)
-    rows = [msgspec.structs.replace(row, split=splits[row.image_id]) for row in images.rows if row.image_id in splits]
+    splits = image_splits(name, references, file.annotations)
+    known = dict(zip(images.numbers.tolist(), images.rows, strict=True))
+    rows = [msgspec.structs.replace(row, split=splits[number]) for number, row in known.items() if number in splits]
+    rows += [
+        held_out(Listed("", number), name, "train2017", split)
+        for number, split in splits.items()
+        if number not in known and split != TRAIN
+    ]
     faulty = [each for each in [*file.findings, *images.findings] if each.key.startswith("images[")]
     return Reading(
         images=rows,
@@ -36,6 +47,32 @@ def read(name: str, refs: str, instances: str) -> Reading:
         read={"images": len(rows) + len(faulty), UNIT: sentences.count},
         annotations=sentences.gathered.annotations(file, images, checked),
     )
+
+
+def image_splits(name: str, references: list[Any], annotations: Columns) -> dict[int, str]:
+    """The split of every image (by number) that a reference names, itself or by its annotation.
+
+    No reference is too broken to count. An evaluation set wins over train, the first one over others; what is neither
+    train nor a known split is taken for validation, so that it is not trained on.
+    """
+    images = dict(zip(annotations.objects.tolist(), annotations.images.tolist(), strict=True))
+    splits: dict[int, str] = {}
+    for given in references:
+        fields = given if isinstance(given, dict) else {}
+        for number in (fields.get("image_id"), _at(images, fields.get("ann_id"))):
+            if is_number(number) and splits.get(number, TRAIN) == TRAIN:
+                splits[number] = _split(name, fields.get("split"))
+    return splits
+
+
+def _at(images: dict[int, int], annotation: Any) -> int | None:
+    return images.get(annotation) if is_number(annotation) else None
+
+
+def _split(name: str, given: Any) -> str:
+    if given == TRAIN:
+        return TRAIN
+    return f"{name}_{given}" if isinstance(given, str) and given in SPLITS else f"{name}_val"
 
 
 class _Sentences:
@@ -61,9 +98,8 @@ class _Sentences:
         self._seen.add(ref.ref_id)
         if reason:
             return self._reject(len(ref.sentences), reason, detail)
-        split = TRAIN if ref.split == TRAIN else f"{self.name}_{ref.split}"
         for sentence in ref.sentences:
-            self._add_sentence(ref, split, sentence)
+            self._add_sentence(ref, _split(self.name, ref.split), sentence)
         return None
 
     def _fault(self, ref: Ref, images: Any, dropped: dict[str, Finding]) -> tuple[str, str]:

@@ -176,3 +176,33 @@ def test_a_missing_list_is_named(tmp_path: pathlib.Path, name: str) -> None:
     path.write_text(json.dumps({each: [] for each in ("images", "annotations", "categories") if each != name}))
     with pytest.raises(SourceError, match=f"has no `{name}`"):
         SOURCES["coco"].read({"instances": str(path)})
+
+
+SIZES = {
+    (2**31 - 1, 2**31 - 1): "Expected `int` <= 65535 - at `$.width`",
+    (65_536, 1): "Expected `int` <= 65535 - at `$.width`",
+    (1, 65_536): "Expected `int` <= 65535 - at `$.height`",
+    (65_535, 65_535): "width 65535, height 65535: more than 2147483647 pixels",
+    (65_535, 32_768): "",
+    (0, 480): "Expected `int` >= 1 - at `$.width`",
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("source", "role"), [("coco", "instances"), ("lvis", "train"), ("refcocog", "mdetr")])
+def test_an_image_too_large_for_any_picture_is_rejected(
+    source: str, role: str, size: tuple[int, int], tmp_path: pathlib.Path
+) -> None:
+    sentence = {"original_id": 1, "caption": "a dog"} if role == "mdetr" else {}
+    square = {"bbox": [1, 1, 4, 4], "segmentation": [[1, 1, 5, 1, 5, 5, 1, 5]], "iscrowd": 0}
+    content = {
+        "images": [{"id": 1, "width": size[0], "height": size[1], "file_name": "000000000001.jpg", **sentence}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "original_id": 1, **square}],
+        "categories": [{"id": 1, "name": "dog"}],
+    }
+    path = tmp_path / "instances.json"
+    path.write_text(json.dumps(content))
+    reading = SOURCES[source].read({role: str(path)})
+    found = [(reject.reason, reject.detail) for reject in reading.rejects if reject.unit == "images"]
+    assert found == ([("malformed_record", SIZES[size])] if SIZES[size] else [])
+    assert len(rows(reading)) == (0 if SIZES[size] else 1)
