@@ -18,7 +18,7 @@ def values(scene: Scene) -> Values:
 
 
 def parse(text: str, row: Sample) -> tuple[Message, ...]:
-    """`Question:` and `Answer:` blocks to turns."""
+    """`Question:` and `Answer:` blocks to turns; every region is named in some question or answer."""
     pairs = question_answer_pairs(text)
     contents = [content for pair in pairs for content in pair]
     check_regions(contents, len(row.regions))

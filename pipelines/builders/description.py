@@ -14,7 +14,7 @@ from pipelines.builders.naming import (
     with_article,
 )
 from pipelines.builders.referred import ModelKind, Values
-from pipelines.builders.replies import MARK_END, MARK_START, BadReply, check_regions, check_talk, tidy
+from pipelines.builders.replies import MARK_END, MARK_START, BadReply, blocks, check_regions, check_talk
 from pipelines.builders.rows import turns
 from schemas.keys import stable_choice
 from schemas.records import Message, Region, Sample, Scene
@@ -51,21 +51,22 @@ def parse(text: str, row: Sample) -> tuple[Message, ...]:
 
 
 def _paragraphs(text: str, count: int) -> dict[int, str]:
+    """Number of a region -> its paragraph; the number of paragraphs is checked before the names."""
     marks = list(_MARK.finditer(text))
-    ends = [mark.start() for mark in marks[1:]] + [len(text)]
     if not marks:
         raise BadReply("reply_format", "no line starts with `<region1>:`")
-    found = {
-        int(mark.group(1)): " ".join(tidy(text[mark.end() : end]).split())
-        for mark, end in zip(marks, ends, strict=True)
-    }
-    check_regions([region_name(number) for number in found], count)
+    numbers = [int(mark.group(1)) for mark in marks]
+    names = [region_name(number) for number in numbers]
     if len(marks) != count:
-        raise BadReply("reply_region_count", f"{len(marks)} descriptions of {count} regions")
+        raise BadReply(
+            "reply_region_count", f"{len(marks)} descriptions of {count} regions: {', '.join(names[: count + 1])}"
+        )
+    check_regions(names, count)
+    found = {number: " ".join(block.split()) for number, block in zip(numbers, blocks(text, marks), strict=True)}
     for number, paragraph in found.items():
         if len(paragraph.split()) < FEWEST_WORDS:
             raise BadReply("reply_format", f"<region{number}>: {paragraph!r} is no description")
-        if region_names(paragraph) - set(map(region_name, found)):
+        if region_names(paragraph) - set(names):
             raise BadReply("reply_unknown_region", f"<region{number}> speaks of a region that was not given")
     return found
 

@@ -5,21 +5,14 @@ and among the rejects.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pipelines.builders.naming import region_name, region_names
+from pipelines.builders.talk import CLOSING, SOURCE_TALK
 from schemas.records import Reply
 
 Pairs = list[tuple[str, str]]
 
-_SOURCE_TALK = re.compile(
-    r"bounding[ -]box|\bcoordinates?\b|\bcaptions?\b|\bannotat(?:ed|ions?)\b|\breferring expressions?\b|<regin"
-    r"|\[\s*[01]?\.\d+\s*,"
-    r"|\b(?:given|provided|supplied) (?:text|descriptions?|information|details|notes|sentences?)\b"
-    r"|\b(?:according to|based on|from) (?:the|these|those|your) (?:text|descriptions?|sentences?|notes|information)\b"
-    r"|\b(?:the|these|those|your) (?:notes|descriptions?)\b|\bthis region\b",
-    re.IGNORECASE,
-)
 MARK_START = r"^(?:[^\S\n]*+\d{1,2}+[.)]\s*+)?+(?:[^\S\n]|[>#*_\-\d.)])*+"
 """What may stand before a mark: blanks, emphasis, quotes, headings and a number, also one on the line above."""
 MARK_END = r"[ \t*_]*+:[ \t*_]*+"
@@ -53,30 +46,53 @@ def usable_text(reply: Reply) -> str:
 def question_answer_pairs(text: str) -> Pairs:
     """The pairs of a text of `Question: ...` and `Answer: ...` blocks, in turn; lines before the first are left out.
 
-    A block runs to the next mark, so answers of several lines and paragraphs stay whole.
+    A block runs to the next mark, so answers of several lines and paragraphs stay whole; the last one runs to the
+    closing words, if there are any (see `without_closing`).
     """
     marks = list(_MARK.finditer(text))
     if not marks:
         raise BadReply("reply_no_question", "no `Question:` found")
-    ends = [mark.start() for mark in marks[1:]] + [len(text)]
-    blocks = [(mark.group(1)[0].lower(), tidy(text[mark.end() : end])) for mark, end in zip(marks, ends, strict=True)]
-    if [letter for letter, _ in blocks] != ["q", "a"] * (len(blocks) // 2):
+    contents = blocks(text, marks)
+    if [mark.group(1)[0].lower() for mark in marks] != ["q", "a"] * (len(marks) // 2):
         raise BadReply("reply_format", "questions and answers are not in turn")
-    if any(not content for _, content in blocks):
+    if not all(contents):
         raise BadReply("reply_format", "an empty question or answer")
-    contents = [content for _, content in blocks]
     return list(zip(contents[::2], contents[1::2], strict=True))
 
 
+def blocks(text: str, marks: Sequence[re.Match[str]]) -> list[str]:
+    """What stands between the marks of a text, tidy; the last one goes to the end, without closing words."""
+    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    found = [tidy(text[mark.end() : end]) for mark, end in zip(marks, ends, strict=True)]
+    return [*found[:-1], *map(without_closing, found[-1:])]
+
+
+def without_closing(block: str) -> str:
+    """A tidy last block without the paragraphs at its end that speak to the one who asked: "I hope this helps!".
+
+    They are cut off, and the reply is not rejected: the form, which tells where a block starts, has nothing to tell
+    where the last one ends, the words are no part of the answer, and all before them is as good as without them.
+    A block of nothing else is empty then, which the parsers reject.
+    """
+    paragraphs = block.split("\n\n")
+    while paragraphs and CLOSING.match(paragraphs[-1]):
+        paragraphs.pop()
+    return "\n\n".join(paragraphs)
+
+
 def tidy(text: str) -> str:
-    """Without blanks at line ends, code fences, rules, bold marks, and runs of blank lines."""
+    """Without blanks at line ends, code fences, bold marks, and runs of blank lines; a rule becomes a blank line."""
     stripped = (line.strip() for line in text.replace("```", "").splitlines())
-    lines = [line for line in stripped if not _RULE.fullmatch(line)]
+    lines = ["" if _RULE.fullmatch(line) else line for line in stripped]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).replace("**", "").strip("* \n")
 
 
 def check_regions(texts: Iterable[str], count: int) -> None:
-    """Every region from 1 to `count` is named in the texts, and no other."""
+    """Every region from 1 to `count` is named in the texts, and no other.
+
+    Of a conversation the texts are all questions and answers: a region that either names is covered. One that is
+    only spoken of as "the other dog" is not, since nothing in the row ties such words to its mask.
+    """
     named = set().union(*(region_names(text) for text in texts))
     given = {region_name(number) for number in range(1, count + 1)}
     if named - given:
@@ -88,6 +104,6 @@ def check_regions(texts: Iterable[str], count: int) -> None:
 def check_talk(texts: Iterable[str]) -> None:
     """No text speaks of boxes, coordinates, captions or other sources of what it knows."""
     for text in texts:
-        found = _SOURCE_TALK.search(text)
+        found = SOURCE_TALK.search(text)
         if found:
             raise BadReply("reply_mentions_source", f"says {found.group()!r}")

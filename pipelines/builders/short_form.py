@@ -18,11 +18,16 @@ MOST_WORDS = 6
 
 
 def parse(text: str, row: Sample) -> tuple[Message, ...]:
-    """`Question:` and `Answer:` blocks to turns with short answers, whose final full stop is dropped."""
+    """`Question:` and `Answer:` blocks to turns with answers of one short line, whose final full stop is dropped.
+
+    Every region is named in some question or answer.
+    """
     pairs = [(question, answer.rstrip(" .")) for question, answer in question_answer_pairs(text)]
     contents = [content for pair in pairs for content in pair]
     check_regions(contents, len(row.regions))
     for _, answer in pairs:
+        if "\n" in answer:
+            raise BadReply("reply_format", f"{answer[:80]!r} has more than one line")
         if len(answer.split()) > MOST_WORDS:
             raise BadReply("reply_long_answer", f"{answer[:80]!r} has more than {MOST_WORDS} words")
         if not answer:

@@ -1,5 +1,6 @@
 """Reading what a model answered: every form that is good, every fault with its reason, and never a crash."""
 
+import contextlib
 import time
 
 import pytest
@@ -109,17 +110,21 @@ def test_conversations(text: str, expected: list[object] | None) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "kept"),
-    [("Red", "Red"), ("Red.", "Red"), ("red .", "red"), ("to the left of it", "to the left of it"), ("a\nb", "a\nb")],
+    [("Red", "Red"), ("Red.", "Red"), ("red .", "red"), ("to the left of it", "to the left of it"), ("\nRed", "Red")],
 )
 def test_short_answers(answer: str, kept: str) -> None:
     assert read(S, qa(("What colour is <region1>?", answer)), regions=1) == [kept]
 
 
 BAD = [
-    (D, f"<region1>: {LONG}", "reply_missing_region"),
-    (D, f"<region1>: {LONG}\n<region2>: {LONG}\n<region3>: {LONG}", "reply_unknown_region"),
-    (D, f"<region1>: {LONG}\n<region2>: {LONG}\n<region0>: {LONG}", "reply_unknown_region"),
+    (D, f"<region1>: {LONG}", "reply_region_count"),
+    (D, f"<region3>: {LONG}", "reply_region_count"),
+    (D, f"<region1>: {LONG}\n<region2>: {LONG}\n<region3>: {LONG}", "reply_region_count"),
+    (D, f"<region1>: {LONG}\n<region2>: {LONG}\n<region0>: {LONG}", "reply_region_count"),
     (D, f"<region1>: {LONG}\n<region2>: {LONG}\n<region2>: {LONG}", "reply_region_count"),
+    (D, f"<region1>: {LONG}\n<region3>: {LONG}", "reply_unknown_region"),
+    (D, f"<region0>: {LONG}\n<region1>: {LONG}", "reply_unknown_region"),
+    (D, f"<region1>: {LONG}\n<region1>: {LONG}", "reply_missing_region"),
     (D, f"<region1>: {LONG}\n<region2>: Beside <region7> a dog lies.", "reply_unknown_region"),
     (D, f"<region1>: {LONG}\n<region2>: Beside <Region 1> a dog lies.", "reply_unknown_region"),
     (D, f"<region1>: {LONG}\n<region2>: A dog.", "reply_format"),
@@ -148,6 +153,12 @@ BAD = [
     (C, BOTH.replace("A dog.", "The caption says it is a dog."), "reply_mentions_source"),
     (S, qa(("What is <region1>?", "A dog that lies in the wet sand")), "reply_long_answer"),
     (S, qa(("What is <region1>?", "...")), "reply_format"),
+    (S, qa(("What is <region1>?", "A dog\nA cat")), "reply_format"),
+    (S, qa(("What is <region1>?", "A dog\n\nThe end.")), "reply_format"),
+    (S, qa(("What is <region1>?", "A dog"), ("What is it?", "One of the dogs")) + "\nLet me know!", "reply_format"),
+    (S, qa(("What is <region1>?", "\n\nI hope this helps!")), "reply_format"),
+    (C, BOTH.replace("A kite.", "\n\nLet me know if you need more."), "reply_format"),
+    (D, f"<region1>: {LONG}\n<region2>:\n\nI hope these four words help you.", "reply_format"),
     (S, qa(("What is <region1>?", "Its bounding box")), "reply_mentions_source"),
     (S, "Dog", "reply_no_question"),
 ]  # fmt: skip
@@ -184,11 +195,25 @@ TALK = [
     "As the captions say.", "It is annotated as dog.", "The annotation is wrong.", "A referring expression says so.",
     "It lies at [0.212,0.405,0.438,0.871].", "It lies at [.5, 0.4].", "From the provided description it is a dog.",
     "The description says that it is a dog.", "According to the text it is a dog.", "Based on these notes it is a dog.",
+    "The bbox shows a dog.", "The bboxes overlap.", "The boxes overlap.", "The two boxes overlap.",
+    "The box around it spans the left half.", "The dog's box overlaps the cat's.", "The box of <region1> is large.",
+    "<region1>'s box is large.",
+    "The image description says so.", "The provided context says so.", "The context provided says so.",
+    "The context mentions it.", "From the given image description it is a dog.",
+    "It lies at (0.12, 0.40).", "It is located at [120, 45, 200, 300].", "(0.21,0.40,0.55,0.87)", "(120, 45, 200, 300)",
+    "Its middle is at (120, 45).", "It lies at 0.12, 0.4.", "It goes from 0.212 to 0.438.", "x1=0.2, y1=0.4",
+    "xmin: 20", "It lies at x = 0.2, y = 0.4.", "Its corners are 0.21, 0.40, 0.55 and 0.87.", "He reads a caption.",
     "The notes call it a dog.", "This region is a dog.", "Judging from the given information it barks.",
 ]  # fmt: skip
 FINE = [
     "A dog beside a pizza box.", "The box is red.", "A boxer stands in the ring.", "A text on the sign reads STOP.",
     "The man takes notes.", "It is 0.5 m long.", "A region of grass lies behind.",
+    "It is a pizza box.", "A cardboard box on the table.", "Boxes of cereal fill the shelf.", "He opens the mail box.",
+    "A man in a box seat.", "The boxes are stacked.", "The pizza boxes overlap the edge.", "The box spanner is blue.",
+    "An animal (a dog) lies there.", "There are 1,200 people.", "A crowd (1,200) waits.", "The clock shows 10:30.",
+    "Players 7, 12 and 23 run.", "The signs (7, 12) are red.", "The board reads x = 3.", "It costs 0.99 or 1.49.",
+    "The sign describes the trail.", "The context of the game suggests a pass.", "A description hangs on the wall.",
+    "Provided that it rains, the text will fade.",
     "She sits in a box seat [left].", "A captioned poster hangs there.", "The shirt has the text 'love' on it.",
 ]  # fmt: skip
 
@@ -203,6 +228,57 @@ def test_talk_of_what_the_model_was_told(text: str) -> None:
 @pytest.mark.parametrize("text", FINE)
 def test_talk_of_what_is_in_the_picture(text: str) -> None:
     check_talk([text])
+
+
+CLOSINGS = [
+    "I hope this helps! Let me know if you need more.",
+    "I hope this helps!\n\nLet me know if you need more questions:\n- short ones\n- long ones",
+    "Let me know if there is anything else.",
+    "Please feel free to ask for more.",
+    "**Note:** The captions did not tell everything of <region3>.",
+    "(Note: the colours are a guess.)",
+    "Would you like me to write more?",
+    "These questions cover both regions.",
+    "Thank you!",
+    "---\n\nIf you'd like more, just ask.",
+    "If you\u2019d like more, just ask.\n```",
+]
+
+
+@pytest.mark.parametrize("closing", CLOSINGS)
+@pytest.mark.parametrize("before", ["\n\n", "\r\n \r\n", "\n```\n\n", "\n---\n"])
+def test_closing_words_are_no_part_of_the_last_answer(closing: str, before: str) -> None:
+    assert read(C, BOTH + before + closing) == ["A dog.", "A kite."]
+    assert read(D, f"<region1>: {LONG}\n\n<region2>: {LONG}{before}{closing}") == [LONG, LONG]
+    assert read(S, BOTH + before + closing) == ["A dog", "A kite"]
+
+
+@pytest.mark.parametrize(
+    "paragraph",
+    [
+        "If you look closely, there is a bird.",
+        "The kite lets me know where the wind is.",
+        "These dogs are wet.",
+        "I see a boat behind it.",
+        "Note the red sail behind it.",
+    ],
+)
+def test_a_last_paragraph_about_the_picture_stays(paragraph: str) -> None:
+    assert read(C, f"{BOTH}\n\n{paragraph}") == ["A dog.", f"A kite.\n\n{paragraph}"]
+    assert read(D, f"<region1>: {LONG}\n<region2>: {LONG}\n\n{paragraph}") == [LONG, f"{LONG} {paragraph}"]
+
+
+def test_only_the_last_block_has_closing_words() -> None:
+    inside = "A dog.\n\nI hope it finds its way home."
+    assert read(C, BOTH.replace("A dog.", inside)) == [inside, "A kite."]
+
+
+@pytest.mark.parametrize("kind", [C, S])
+def test_a_region_is_covered_by_a_question_or_its_answer(kind: str) -> None:
+    both_in_one = qa(("What is next to <region1>?", "<region2>"))
+    assert read(kind, both_in_one) == ["<region2>"]
+    with pytest.raises(BadReply, match="reply_missing_region"):
+        answered(kind, qa(("What is next to <region1>?", "The other dog")))
 
 
 def test_questions_about_a_description_vary_with_the_row_only() -> None:
@@ -269,6 +345,17 @@ def test_a_model_that_repeats_itself_costs_no_time(piece: str) -> None:
     for kind in KINDS:
         with pytest.raises(BadReply):
             answered(kind, "Question: " + piece * (6000 // len(piece)))
+    assert time.perf_counter() - start < 2
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["1", "1,", "0.1,", "(1,", "(0.1, ", "[1, ", "the ", "box ", "the box ", "x", "x=1,", " ", "based on ", "given "],
+)
+def test_looking_for_talk_costs_no_time(piece: str) -> None:
+    start = time.perf_counter()
+    with contextlib.suppress(BadReply):
+        check_talk([piece * (40_000 // len(piece))])
     assert time.perf_counter() - start < 2
 
 

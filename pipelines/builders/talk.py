@@ -1,0 +1,69 @@
+"""Patterns of talk that has no place in a sample: of what the model was told, and to the one who asked.
+
+All repeats are bounded: a model that repeats itself must cost no time.
+"""
+
+import re
+
+_TOLD = "(?:text|descriptions?|information|details|notes|sentences?|context|data|account|input|prompt)"
+_ADJECTIVE = "(?:image|picture|photo|scene|text|whole|overall|detailed)"
+_OWNER = r"(?:the|these|those|their|its|this|that|both|each|two|three|all|regions?|objects?|\w{1,20}['\u2019]s)"
+_SHARE = r"[01]?\.\d{1,6}"
+_NUMBER = r"\d{0,5}\.?\d{1,6}"
+_COMMA = r"\s{0,3}[,;]\s{0,3}"
+_IS = r"\s{0,3}[=:]"
+
+_WORDS = (
+    r"bounding[ -]box",
+    r"\bbbox(?:es)?\b",
+    r"\bcoordinates?\b",
+    r"\bcaptions?\b",
+    r"\bannotat(?:ed|ions?)\b",
+    r"\breferring expressions?\b",
+    r"\bthis region\b",
+    r"<regin",
+)
+_BOXES = (
+    # A pizza box may stand, lie and be opened; only a drawn one overlaps, spans and goes around a thing.
+    rf"\b{_OWNER} box(?:es)? (?:around|overlap\w{{0,4}}|spans?|spanning|intersects?|encompass(?:es)?|encloses?)\b",
+    r"\bbox(?:es)? (?:of|for|around) <region",
+    r"<region\d{1,4}>['\u2019]s box",
+)
+_TEXTS = (
+    rf"\b(?:given|provided|supplied) (?:{_ADJECTIVE} )?{_TOLD}\b",
+    rf"\b{_TOLD} (?:given|provided|supplied)\b",
+    r"\b(?:according to|based on|from) (?:the|these|those|your) (?:text|sentences?|information|account)\b",
+    rf"\b(?:the|these|those|your) (?:{_ADJECTIVE} )?(?:notes|descriptions?)\b",
+    r"\bcontext (?:says|states|mentions)\b",
+)
+_PLACES = (
+    rf"[\[({{]\s{{0,3}}{_SHARE}{_COMMA}{_NUMBER}",  # (0.12, 0.40
+    rf"\[\s{{0,3}}{_NUMBER}{_COMMA}{_NUMBER}\s{{0,3}}[\],;]",  # [120, 45,
+    rf"\((?:\s{{0,3}}{_NUMBER}{_COMMA}){{3}}{_NUMBER}\s{{0,3}}\)",  # (120, 45, 200, 300)
+    rf"\bat (?:{_SHARE}{_COMMA}{_SHARE}|\({_NUMBER}{_COMMA}{_NUMBER}\))",  # at 0.12, 0.40; at (120, 45)
+    rf"(?<![\d.])(?:{_SHARE}{_COMMA}){{2}}{_SHARE}",  # 0.21,0.40,0.55
+    r"\b[01]\.\d{3}\b",  # three decimals are what a request writes
+    rf"\b[xy]_?(?:\d|min|max){_IS}",  # x1=, ymax:
+    rf"\bx{_IS}\s{{0,3}}[\d.]{{1,8}},?(?: and)?\s{{0,3}}y{_IS}",  # x=0.2, y=
+)
+SOURCE_TALK = re.compile("|".join(_WORDS + _BOXES + _TEXTS + _PLACES), re.IGNORECASE)
+"""Boxes, coordinates, captions and descriptions, but not what may be in a picture, such as a cardboard box."""
+
+_CLOSINGS = (
+    r"i hope (?:this|that|these|it|you)\b",
+    r"hope (?:this|that|these|it) helps",
+    r"(?:please )?(?:let me know|tell me) (?:if|whether|when|what|which|how|should)\b",
+    r"(?:please )?(?:feel free|do not hesitate|don['\u2019]t hesitate) to\b",
+    r"if (?:you (?:need|want|wish|require|have any|would like)|you['\u2019]d like)\b",
+    r"if there(?:['\u2019]s| is| are) any(?:thing)? (?:else|more|other|questions)\b",
+    r"(?:would|do) you (?:like|want) (?:me|more|another|any)\b",
+    r"(?:shall|should) i (?:add|write|continue|go on)\b",
+    r"is there anything else",
+    r"(?:these|the above|all) (?:questions|pairs|answers|descriptions|paragraphs)\b",
+    r"(?:please )?note:",
+    r"thank you|thanks for\b",
+    r"(?:that|this) (?:is all|concludes)\b",
+    r"(?:the )?end of (?:the |this )?(?:conversation|descriptions?|reply|answers?)\b",
+)
+CLOSING = re.compile(rf"[>*_#(\[ ]{{0,5}}(?:{'|'.join(_CLOSINGS)})", re.IGNORECASE)
+"""How a last paragraph starts that speaks to the one who asked, as "I hope this helps!" does."""
