@@ -7,9 +7,10 @@ and the second way where the first finds nothing:
 * spatial-aware: the category of the nearest other object, by distance between masks. What covers the same
   pixels under another name is the same object, not another one, and a category that a federated source labels
   only in part is left out.
-* class-aware: one of the eight categories nearest in meaning that are known to be absent. A federated source
-  (LVIS) knows so only of the categories it lists; COCO's 80 are annotated throughout, so that what is not
-  there is absent.
+* class-aware: one of the eight categories nearest in meaning that are known to be absent. What LVIS lists as
+  absent was looked for, and serves every region. COCO annotates its 80 categories throughout, so that what is not
+  there is absent, but only for COCO's own regions: COCO misses small objects that LVIS has, and some of LVIS's
+  categories are kinds of COCO's (a puppy is a dog).
 
 Paper section 2 leaves the distance, the mix and synonyms open; a synonym or a wider term of the true category
 is never asked as a No.
@@ -99,7 +100,7 @@ class Negatives:
         self._seed = seed
         self._runs: dict[str, Runs] = {}
         self._names: dict[str, frozenset[str]] = {}
-        self._absent: dict[str, frozenset[str]] | None = None
+        self._absent: dict[str, dict[str, frozenset[str]]] = {}
 
     def of(self, region: Region) -> str | None:
         """A category that the region's object is certainly not, or None."""
@@ -123,7 +124,7 @@ class Negatives:
         """One of the nearest categories in meaning that are known to be absent."""
         near = [
             text
-            for source, absent in self._known_absent().items()
+            for source, absent in self._known_absent(region.source).items()
             for text in self._vocabulary.neighbors.get(source, {}).get(region.category, ())
             if text in absent and not self._is_called(region, text)
         ]
@@ -165,20 +166,24 @@ class Negatives:
             self._runs[region.region_id] = vertical_runs(region.mask)
         return self._runs[region.region_id]
 
-    def _known_absent(self) -> dict[str, frozenset[str]]:
-        """Source -> texts of its vocabulary that are known not to be in the image, under any name."""
-        if self._absent is None:
-            self._absent = known_absent(self._scene, self._vocabulary)
-        return self._absent
+    def _known_absent(self, asking: str) -> dict[str, frozenset[str]]:
+        if asking not in self._absent:
+            self._absent[asking] = known_absent(self._scene, self._vocabulary, asking)
+        return self._absent[asking]
 
 
-def known_absent(scene: Scene, vocabulary: Vocabulary) -> dict[str, frozenset[str]]:
-    """Source -> texts of categories that the source knows to be absent and that no source says are present."""
+def known_absent(scene: Scene, vocabulary: Vocabulary, asking: str) -> dict[str, frozenset[str]]:
+    """Source -> texts of its categories that regions of the source `asking` can take to be absent under any name.
+
+    Every source's list of absent categories counts; that a source annotates all its categories counts for its own
+    regions only. What some source says is present is never absent.
+    """
     present = present_texts(scene, vocabulary)
     found: dict[str, frozenset[str]] = {}
     for image in scene.images:
         texts = vocabulary.texts.get(image.source, {})
-        listed = texts.values() if image.exhaustive else [texts[name] for name in image.absent if name in texts]
+        whole = image.exhaustive and image.source == asking
+        listed = texts.values() if whole else [texts[name] for name in image.absent if name in texts]
         clear = {text for text in listed if not _names(vocabulary, text) & present}
         if clear:
             found[image.source] = found.get(image.source, frozenset()) | clear

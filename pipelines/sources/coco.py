@@ -3,6 +3,7 @@
 from pipelines.sources.captions import read_captions
 from pipelines.sources.checks import annotations, check, link, with_present
 from pipelines.sources.coco_json import image_rows, read_instances
+from pipelines.sources.coco_synsets import with_synsets
 from pipelines.sources.evaluation import add_evaluation_images
 from pipelines.sources.spec import FileSpec, Reading, Source, SourceSpec
 
@@ -58,7 +59,7 @@ def read(files: dict[str, str]) -> Reading:
         read_counts["images"] += count
     return Reading(
         images=list(rows.values()),
-        categories=list(file.categories.values()),
+        categories=with_synsets(file.categories.values()),
         texts=texts,
         rejects=[finding.reject(SPEC.name) for finding in findings],
         read=read_counts,

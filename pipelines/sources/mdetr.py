@@ -17,6 +17,7 @@ from pipelines.sources.coco_json import (
     is_safe_entry,
     read_instances,
 )
+from pipelines.sources.coco_synsets import with_synsets
 from pipelines.sources.evaluation import held_out, read_listed
 from pipelines.sources.expressions import UNIT, Gathered
 from pipelines.sources.json_window import record_key
@@ -54,7 +55,7 @@ def read(name: str, path: str, evaluation_path: str | None = None) -> Reading:
     faulty = sum(finding.key.startswith("images[") for finding in findings)
     return Reading(
         images=list(rows.values()),
-        categories=list(file.categories.values()),
+        categories=with_synsets(file.categories.values()),
         texts=[],
         rejects=[finding.reject(name) for finding in findings],
         read={"images": len(rows) + faulty, UNIT: file.read[UNIT]},

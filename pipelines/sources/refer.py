@@ -7,6 +7,7 @@ import msgspec
 from pipelines.sources import refer_pickle
 from pipelines.sources.checks import check, link
 from pipelines.sources.coco_json import Columns, image_rows, read_instances
+from pipelines.sources.coco_synsets import with_synsets
 from pipelines.sources.evaluation import Listed, held_out, is_number
 from pipelines.sources.expressions import UNIT, Gathered
 from pipelines.sources.json_window import record_key
@@ -41,7 +42,7 @@ def read(name: str, refs: str, instances: str) -> Reading:
     faulty = [each for each in [*file.findings, *images.findings] if each.key.startswith("images[")]
     return Reading(
         images=rows,
-        categories=list(file.categories.values()),
+        categories=with_synsets(file.categories.values()),
         texts=[],
         rejects=[finding.reject(name) for finding in [*faulty, *sentences.findings]],
         read={"images": len(rows) + len(faulty), UNIT: sentences.count},

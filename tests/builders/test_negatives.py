@@ -121,6 +121,14 @@ def test_in_a_federated_source_only_what_is_said_to_be_absent() -> None:
     assert choices(dog, images=(lvis(absent=("wolf",), not_exhaustive=("wolf",)),)) == {None}
 
 
+def test_a_whole_list_counts_for_its_own_regions_only() -> None:
+    """COCO has no cat and no dog here, but may have missed what LVIS calls a puppy: "dog" would be no No."""
+    puppy = region(1, "puppy", source="lvis")
+    assert choices(puppy, images=(image(), lvis())) == {None}
+    assert choices(puppy, images=(image(), lvis(absent=("wolf",)))) == {"wolf"}
+    assert choices(region(1, "dog"), images=(image(), lvis(absent=("wolf",)))) == {"cat", "truck", "wolf"}
+
+
 def test_sources_together_know_more() -> None:
     """COCO's list is whole, LVIS adds what it was asked to look for; what either sees is there."""
     dog = region(1, "dog")
@@ -144,7 +152,7 @@ def test_a_name_in_capitals_has_its_synonyms_too() -> None:
     tree = Category(name="Christmas_tree", text="Christmas tree", synonyms=("fir",))
     table = vocabulary.build({"coco": [Category(name="fir", text="fir")], "lvis": [tree]})
     with_tree = scene([region(1, "dog"), region(2, "Christmas tree", FAR, source="lvis")])
-    assert positive_negative.known_absent(with_tree, table) == {}
+    assert positive_negative.known_absent(with_tree, table, "coco") == {}
 
 
 def test_not_a_word_for_the_same_pixels() -> None:

@@ -1,21 +1,26 @@
 """`positive_negative`: as many Yes as No, and never a No that is wrong."""
 
 import collections
+import json
+import pathlib
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import prompts
-from pipelines.builders import positive_negative
+from pipelines.builders import positive_negative, vocabulary
 from pipelines.builders.naming import with_article
-from pipelines.builders.vocabulary import same_thing
+from pipelines.builders.vocabulary import Vocabulary, same_thing
+from pipelines.sources import SOURCES
 from schemas import ledger, rle
-from schemas.records import Built, Region, Scene
+from schemas.records import Built, Category, Region, Scene
 from tests.builders import rules
 from tests.builders.words import COCO, WORDS, lvis
 from tests.factories import context, image, pairs, reasons, region, scene
 from tests.properties import quick
+from tests.shared import SHARED, needs_shared
 
 
 def built(one: Scene, caps: dict[str, int] | None = None, seed: int = 0) -> Built:
@@ -111,7 +116,7 @@ def truth(one: Scene, of: Region) -> set[str]:
 def test_a_no_is_never_wrong(one: Scene, seed: int) -> None:
     made = built(one, seed=seed)
     by_id = {each.region_id: each for each in one.regions}
-    answers = collections.Counter()
+    answers: collections.Counter[str] = collections.Counter()
     coco, federated = one.images
     for region_id, category, answer in asked(made):
         here = by_id[region_id]
@@ -122,7 +127,9 @@ def test_a_no_is_never_wrong(one: Scene, seed: int) -> None:
         assert not any(same_thing(WORDS, name, category) for name in truth(one, here))
         beside = {other.category for other in one.regions if other.source == here.source}
         seen = {*(r.category for r in one.regions), *coco.present, *(WORDS.texts["lvis"][n] for n in federated.present)}
-        listed = {*COCO, *(WORDS.texts["lvis"][name] for name in federated.absent)}
+        listed = {WORDS.texts["lvis"][name] for name in federated.absent} | (
+            {*COCO} if here.source == "coco" else set()
+        )
         assert category in beside or (category in listed and category not in seen)
         if here.source == "lvis" and category in beside:
             partly = {WORDS.texts["lvis"][name] for name in federated.not_exhaustive}
@@ -134,3 +141,60 @@ def test_without_regions_there_is_no_row() -> None:
     assert built(scene([])) == Built([], [], [], {})
     only_lvis = msgspec.structs.replace(scene([region(1, source="refcoco")]))
     assert built(only_lvis) == Built([], [], [], {})
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Vocabulary, list[tuple[Category, Category]]]:
+    """The vocabularies of COCO and LVIS v1 as the readers give them, and the pairs that are one synset."""
+    folder = tmp_path_factory.mktemp("vocabularies")
+    names = (pathlib.Path(__file__).parent / "coco_names.txt").read_text().splitlines()
+    listed = {
+        "coco": ("instances", [{"id": number, "name": name} for number, name in enumerate(names)]),
+        "lvis": ("train", json.loads((SHARED / "lvis" / "lvis_v1_train_cat_info.json").read_text())),
+    }
+    found: dict[str, list[Category]] = {}
+    for source, (role, categories) in listed.items():
+        path = folder / f"{source}.json"
+        path.write_text(json.dumps({"images": [], "annotations": [], "categories": categories}))
+        found[source] = SOURCES[source].read({role: str(path)}).categories
+    pairs = [(one, other) for one in found["coco"] for other in found["lvis"] if one.synset == other.synset]
+    return vocabulary.build(found), pairs
+
+
+@needs_shared
+def test_real_names_of_one_synset_are_one_thing(real: tuple[Vocabulary, list[tuple[Category, Category]]]) -> None:
+    words, pairs = real
+    assert len(words.texts["coco"]) == 80
+    assert len(words.texts["lvis"]) == 1203
+    assert len(pairs) == 79, "all but hot dog"
+    named = {(one.text, other.text) for one, other in pairs}
+    assert {("laptop", "laptop computer"), ("cell phone", "cellular telephone"), ("hair drier", "hair dryer")} <= named
+    assert [names for names in named if not same_thing(words, *names)] == []
+    groups = {frozenset({one.text, *words.words[one.text]}) for one, _ in pairs}
+    assert len(groups) == 79, "no two of COCO's categories are joined"
+
+
+@needs_shared
+def test_a_real_pair_is_never_asked_as_a_no(real: tuple[Vocabulary, list[tuple[Category, Category]]]) -> None:
+    """Even where nothing else is near, LVIS claims its name to be absent, and COCO has none of its own."""
+    words, pairs = real
+    for one, other in pairs:
+        near = words._replace(neighbors={"coco": {other.text: (one.text,)}, "lvis": {one.text: (other.text,)}})
+        said = (image(), lvis(absent=(other.name,)))
+        for source, mine, theirs in (("coco", one, other), ("lvis", other, one)):
+            asked_of = region(1, mine.text, source=source)
+            beside = region(2, theirs.text, (40, 6, 9, 9), source=source)
+            negatives = positive_negative.Negatives(scene([asked_of], images=said), near, 0)
+            assert negatives.of(asked_of) is None, (mine.text, theirs.text)
+            negatives = positive_negative.Negatives(scene([asked_of, beside], images=said), near, 0)
+            assert negatives.of(asked_of) is None, (mine.text, theirs.text)
+
+
+@needs_shared
+def test_what_lvis_sees_is_not_absent_from_coco(real: tuple[Vocabulary, list[tuple[Category, Category]]]) -> None:
+    words, pairs = real
+    for one, other in pairs:
+        seen = scene([], images=(image(), lvis(present=(other.name,))))
+        absent = positive_negative.known_absent(seen, words, "coco")["coco"]
+        assert one.text not in absent
+        assert len(absent) == 79

@@ -206,3 +206,12 @@ def test_an_image_too_large_for_any_picture_is_rejected(
     found = [(reject.reason, reject.detail) for reject in reading.rejects if reject.unit == "images"]
     assert found == ([("malformed_record", SIZES[size])] if SIZES[size] else [])
     assert len(rows(reading)) == (0 if SIZES[size] else 1)
+
+
+@pytest.mark.parametrize("folder", ["coco", "refcoco", "refcocog.mdetr"])
+def test_coco_s_categories_have_the_synsets_that_lvis_gives_them(folder: str) -> None:
+    assert {each.name: each.synset for each in read(folder).categories} == {
+        "person": "person.n.01",
+        "dog": "dog.n.01",
+        "dining table": "dining_table.n.01",
+    }
