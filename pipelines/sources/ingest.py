@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipelines import storage
 from pipelines.sources.cache import DONE, SourceCache
-from pipelines.sources.locate import Located, cache_key
+from pipelines.sources.locate import Located, cache_key, readable
 from pipelines.sources.spec import Annotations, Reading, Source, vocabulary_bytes
 from schemas.columns import IMAGE, REJECT, TEXT
 from schemas.keys import SLOTS, slot
@@ -33,7 +33,7 @@ def ingest(source: Source, located: Located, work: str) -> SourceCache:
     Files appear whole, `_done.json` last; what a killed run left behind is removed.
 
     Raises:
-        SourceError: where a file is broken.
+        SourceError: where a file is broken or cannot be read.
     """
     key = cache_key(located.name, located.files, work)
     folder = storage.join(work, "sources", f"{located.name}-{key}")
@@ -41,7 +41,9 @@ def ingest(source: Source, located: Located, work: str) -> SourceCache:
     if not storage.exists(done):
         storage.remove_tree(folder)
         with local_files(located.files) as files:
-            parts = write(source.read(files), folder)
+            with readable(*located.files.values()):
+                reading = source.read(files)
+            parts = write(reading, folder)
         storage.write_json(done, {"source": located.name, "key": key, "parts": parts})
     parts = storage.read_json(done)["parts"]
     cache = SourceCache(name=located.name, key=key, folder=folder, parts=parts, notes=located.notes)
@@ -62,8 +64,9 @@ def local_files(files: dict[str, str]) -> Iterator[dict[str, str]]:
         for role, path in files.items():
             if not storage.is_local(path):
                 local[role] = os.path.join(folder, role)
-                fs, name = fsspec.url_to_fs(path)
-                fs.get_file(name, local[role])
+                with readable(path):
+                    fs, name = fsspec.url_to_fs(path)
+                    fs.get_file(name, local[role])
             local[role] = local[role].removeprefix("file://")
         yield local
 

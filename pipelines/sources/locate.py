@@ -2,13 +2,15 @@
 
 import hashlib
 import posixpath
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import fsspec
 
 from pipelines import storage
 from pipelines.sources.spec import FileSpec, SourceSpec
-from schemas.errors import RecipeError
+from schemas.errors import RecipeError, SourceError
 from schemas.keys import digest
 from schemas.records import Record
 
@@ -35,11 +37,14 @@ class Missing(Record, frozen=True, kw_only=True):
     name: str
     looked_for: tuple[tuple[FileSpec, ...], ...]
     """The files that are not there, by layout, with the paths that were tried."""
+    no_files: tuple[str, ...] = ()
+    """Paths at which something else than a file is there."""
 
     def message(self) -> str:
         """What is missing and where to get it, on one line a layout."""
         lines = [", ".join(file.path for file in layout) + f": {layout[0].where}" for layout in self.looked_for]
-        return f"{self.name}: not found: " + "; or ".join(lines)
+        folders = "".join(f" ({path} is a folder, not the file)" for path in self.no_files)
+        return f"{self.name}: not found: " + "; or ".join(lines) + folders
 
 
 def locate(spec: SourceSpec, data: str, overrides: dict[str, str]) -> Located | Missing:
@@ -53,16 +58,39 @@ def locate(spec: SourceSpec, data: str, overrides: dict[str, str]) -> Located | 
             f"source {spec.name} has no file {unknown[0]!r}", hint=f"Its files are: {', '.join(sorted(spec.roles()))}."
         )
     paths = {role: resolve(data, overrides.get(role, file.path)) for role, file in spec.roles().items()}
-    there = {role for role, path in paths.items() if storage.exists(path)}
+    there = {role for role, path in paths.items() if is_file(path)}
     complete = [layout for layout in spec.layouts if {file.role for file in layout if file.required} <= there]
     if not complete:
-        return Missing(name=spec.name, looked_for=tuple(_absent(layout, there, paths) for layout in spec.layouts))
+        return Missing(
+            name=spec.name,
+            looked_for=tuple(_absent(layout, there, paths) for layout in spec.layouts),
+            no_files=tuple(path for role, path in paths.items() if role not in there and storage.exists(path)),
+        )
     chosen = {file.role for file in complete[0]}
     return Located(
         name=spec.name,
         files={file.role: paths[file.role] for file in complete[0] if file.role in there},
         notes=tuple(_notes(spec, there, chosen, paths)),
     )
+
+
+def is_file(path: str) -> bool:
+    """Whether a file, not a folder, is there."""
+    fs, name = fsspec.url_to_fs(path)
+    return bool(fs.isfile(name))
+
+
+@contextmanager
+def readable(*paths: str) -> Iterator[None]:
+    """While the files at `paths` are read: what the operating system refuses is a SourceError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        named = error.filename if isinstance(error.filename, str) else ", ".join(paths)
+        raise SourceError(
+            f"{named}: cannot be read: {error.strerror or error}",
+            hint="Look whether it is a file that you may read (ls -l), or name another one for it in the recipe.",
+        ) from error
 
 
 def resolve(data: str, path: str) -> str:
@@ -100,8 +128,9 @@ def cache_key(name: str, files: dict[str, str], work: str) -> str:
 
 def _remembered(path: str, memory: dict[str, Any]) -> list[Any]:
     """[size, time of change, sha256] of a file."""
-    fs, name = fsspec.url_to_fs(path)
-    info = fs.info(name)
+    with readable(path):
+        fs, name = fsspec.url_to_fs(path)
+        info = fs.info(name)
     changed = next((str(info[field]) for field in ("mtime", "LastModified", "updated", "etag") if field in info), "")
     stamp = [info["size"], changed]
     known = memory.get(path)
@@ -111,9 +140,9 @@ def _remembered(path: str, memory: dict[str, Any]) -> list[Any]:
 
 
 def sha256_of(path: str) -> str:
-    """SHA-256 of a file's content."""
+    """SHA-256 of a file's content. Raises SourceError where it cannot be read."""
     state = hashlib.sha256()
-    with fsspec.open(path, "rb") as stream:
+    with readable(path), fsspec.open(path, "rb") as stream:
         while block := stream.read(_BLOCK):
             state.update(block)
     return state.hexdigest()

@@ -1,7 +1,10 @@
 """Finding files, remembering checksums, and sources that are elsewhere or empty."""
 
+import errno
 import pathlib
+import re
 import shutil
+from typing import Any
 
 import fsspec
 import numpy as np
@@ -12,7 +15,7 @@ from pipelines.sources import SOURCES
 from pipelines.sources.checks import lookup
 from pipelines.sources.ingest import ingest, part_count
 from pipelines.sources.locate import Located, Missing, cache_key, locate
-from schemas.errors import RecipeError
+from schemas.errors import RecipeError, SourceError
 from tests.sources.contract import FIXTURES
 
 REFCOCOG = SOURCES["refcocog"].spec
@@ -56,6 +59,59 @@ def test_an_unknown_file_of_a_source(tmp_path: pathlib.Path) -> None:
     with pytest.raises(RecipeError, match="no file 'masks'") as caught:
         locate(REFCOCOG, str(tmp_path), {"masks": "x.json"})
     assert "instances, mdetr, mdetr_val, refs, refs_google" in caught.value.hint
+
+
+INSTANCES = "coco/annotations/instances_train2017.json"
+
+
+def test_a_folder_where_the_file_should_be(tmp_path: pathlib.Path) -> None:
+    shutil.copytree(FIXTURES / "coco", tmp_path, dirs_exist_ok=True)
+    (tmp_path / INSTANCES).unlink()
+    (tmp_path / INSTANCES).mkdir()
+    found = locate(SOURCES["coco"].spec, str(tmp_path), {})
+    assert isinstance(found, Missing)
+    assert f"({tmp_path / INSTANCES} is a folder, not the file)" in found.message()
+
+
+def test_a_folder_does_not_make_a_layout_complete(tmp_path: pathlib.Path) -> None:
+    (both_layouts(tmp_path) / "refer" / "refcocog" / "instances.json").unlink()
+    (tmp_path / "refer" / "refcocog" / "instances.json").mkdir()
+    found = locate(REFCOCOG, str(tmp_path), {})
+    assert isinstance(found, Located)
+    assert set(found.files) == {"mdetr", "mdetr_val"}
+
+
+def test_a_file_that_may_not_be_read(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the superuser there is no such file, so that the system's answer is made up."""
+    shutil.copytree(FIXTURES / "coco", tmp_path / "data")
+    path = str(tmp_path / "data" / INSTANCES)
+    located = locate(SOURCES["coco"].spec, str(tmp_path / "data"), {})
+    assert isinstance(located, Located)
+
+    opened = fsspec.open
+
+    def refused(given: str, *rest: Any, **named: Any) -> Any:
+        if given == path:
+            raise PermissionError(errno.EACCES, "Permission denied", given)
+        return opened(given, *rest, **named)
+
+    for _ in ("while its checksum is taken", "while it is read"):
+        with monkeypatch.context() as patch:
+            patch.setattr(fsspec, "open", refused)
+            with pytest.raises(SourceError, match=f"^{re.escape(path)}: cannot be read: Permission denied") as caught:
+                ingest(SOURCES["coco"], located, str(tmp_path / "work"))
+            assert "name another one" in caught.value.hint
+        cache_key("coco", located.files, str(tmp_path / "work"))
+
+
+@pytest.mark.parametrize("kind", ["folder", "nothing"])
+def test_a_file_that_went_away_after_it_was_found(kind: str, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "instances.json"
+    if kind == "folder":
+        path.mkdir()
+    located = Located(name="coco", files={"instances": str(path)})
+    with pytest.raises(SourceError, match=rf"^{re.escape(str(path))}: cannot be read: (Is a directory|No such file)"):
+        ingest(SOURCES["coco"], located, str(tmp_path / "work"))
 
 
 def test_checksums_are_remembered(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipelines.sources import SOURCES
@@ -24,7 +25,8 @@ def read(folder: str) -> Reading:
 def rows(reading: Reading) -> list[dict[str, Any]]:
     """All annotation rows."""
     assert reading.annotations is not None
-    return reading.annotations.table(range(len(reading.annotations))).to_pylist()  # type: ignore[arg-type]
+    found: list[dict[str, Any]] = reading.annotations.table(np.arange(len(reading.annotations))).to_pylist()
+    return found
 
 
 def reasons(reading: Reading) -> dict[str, str]:
