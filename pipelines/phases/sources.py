@@ -10,7 +10,7 @@ from pipelines.sources.cache import SourceCache
 from pipelines.sources.ingest import ingest
 from pipelines.sources.locate import Located, Missing, locate
 from schemas.errors import SourceError
-from schemas.recipe import Recipe, SourceSettings
+from schemas.recipe import Recipe
 
 
 class Found(NamedTuple):
@@ -28,7 +28,7 @@ def look(recipe: Recipe, data: str) -> Found:
     """
     if not storage.exists(data):
         raise SourceError(f"no data folder {data}", hint="Give the folder that holds coco/, refer/, llava/, lvis/ ...")
-    found = [locate(SOURCES[name].spec, data, settings.files) for name, settings in _in_order(recipe)]
+    found = [locate(SOURCES[name].spec, data, settings.files) for name, settings in recipe.sources.items()]
     located = [one for one in found if isinstance(one, Located)]
     missing = [one for one in found if isinstance(one, Missing)]
     if not located:
@@ -38,11 +38,6 @@ def look(recipe: Recipe, data: str) -> Found:
     if required:
         raise SourceError(required[0].message(), hint="The recipe requires this source.")
     return Found(located, missing)
-
-
-def _in_order(recipe: Recipe) -> list[tuple[str, SourceSettings]]:
-    """Always the same, whatever the recipe's: the first source that has an object gives its mask."""
-    return [(name, recipe.sources[name]) for name in SOURCES if name in recipe.sources]
 
 
 def read(

@@ -28,8 +28,10 @@ def load(name: str, *, sources: Iterable[str], kinds: Iterable[str], evaluation_
         RecipeError: naming the key at fault and the values that are allowed there.
     """
     recipe = _typed(_parse(name), name)
-    _check_names(name, "sources", recipe.sources, sources)
-    _check_names(name, "kinds", recipe.kinds, kinds)
+    known_sources, known_kinds = list(sources), list(kinds)
+    _check_names(name, "sources", recipe.sources, known_sources)
+    _check_names(name, "kinds", recipe.kinds, known_kinds)
+    recipe = _ordered(recipe, known_sources, known_kinds)
     known = tuple(evaluation_sets)
     if recipe.exclude_evaluation is None:
         recipe = msgspec.structs.replace(recipe, exclude_evaluation=known)
@@ -45,6 +47,15 @@ def load(name: str, *, sources: Iterable[str], kinds: Iterable[str], evaluation_
             )
     _check_numbers(name, recipe)
     return recipe
+
+
+def _ordered(recipe: Recipe, sources: list[str], kinds: list[str]) -> Recipe:
+    """In one order, whatever the file's: the first source that has an object gives its mask."""
+    return msgspec.structs.replace(
+        recipe,
+        sources={name: recipe.sources[name] for name in sources if name in recipe.sources},
+        kinds={name: recipe.kinds[name] for name in kinds if name in recipe.kinds},
+    )
 
 
 def only(recipe: Recipe, kinds: Iterable[str]) -> Recipe:

@@ -96,7 +96,7 @@ def test_a_good_recipe(path: pathlib.Path) -> None:
         (changed("rows_per_shard", to=0), "rows_per_shard: 0", "1 or more"),
         (changed("seed", to="zero"), "`seed`|at `\\$.seed`", "object-level.yaml"),
         ({"name": "x", "kinds": {}}, "missing required field `sources`", "object-level.yaml"),
-        ("", "Expected `object`, got `null`", "object-level.yaml"),
+        ("", "the file is empty", "object-level.yaml"),
         ("kinds: [1", "not valid YAML", "Mend the line"),
         ("!!python/object/apply:os.system ['true']", "not valid YAML", "Mend the line"),
     ],
