@@ -1,17 +1,20 @@
 """`kill -9` at any moment, then the same command: the same bytes as an undisturbed run, and nothing bought twice."""
 
+import multiprocessing
 import os
 import pathlib
+import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from multiprocessing.context import ForkServerProcess
+from typing import NamedTuple
 
 import pytest
 
-from tests.phases import outputs
-from tests.servers.openai_server import OpenAIServer
+from tests.phases import outputs, small_parts
+from tests.phases.conftest import good_reply
+from tests.servers.openai_server import OpenAIServer, running
 
 MOMENTS = {
     "sources are read": "work/sources/*/images.parquet",
@@ -20,53 +23,106 @@ MOMENTS = {
     "the model is asked": "work/replies.sqlite",
     "shards are written": "data/*/*.parquet",
 }
+OF_WORKERS = {
+    "samples are built": "work/plan-*/summaries/*.json",
+    "shards are written": "work/assemble/*.json",
+}
+"""By what worker processes have finished: others of them are at work at that moment."""
+IN_FLIGHT = 2
+"""Requests at a time, and so those that may be lost with a process."""
+
+FORKS = multiprocessing.get_context("forkserver")
+"""A fresh process each, of one that has imported the libraries: importing takes longer than building."""
+FORKS.set_forkserver_preload(["pipelines.commands", "tests.phases.small_parts"])
 
 
-def start(scenes: str, out: pathlib.Path) -> "subprocess.Popen[bytes]":
-    """The command in a process group of its own."""
-    command = [sys.executable, "-m", "pipelines.cli", "build", "--data", scenes, "--out", str(out), "--limit", "10"]
-    kinds = ["--kinds", "mask_text,description,conversation"]
-    ask = [
-        "--generator",
-        "openai",
-        "--model",
-        "loopback-1",
-        "--price",
-        "1/1",
-        "--budget-usd",
-        "5",
-        "--concurrency",
-        "2",
-    ]
-    return subprocess.Popen(
-        [*command, *kinds, *ask], start_new_session=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
+@pytest.fixture(scope="module")
+def server() -> Iterator[OpenAIServer]:
+    """A server for the whole file, slow enough to be caught at answering."""
+    with running(OpenAIServer(reply=good_reply, latency_s=0.05)) as started:
+        yield started
 
 
-def kill_when(process: "subprocess.Popen[bytes]", happened: Callable[[], bool]) -> bool:
+class Build(NamedTuple):
+    """A command and where it is asked and writes."""
+
+    scenes: str
+    out: pathlib.Path
+    base_url: str
+    workers: int = 1
+
+    def start(self) -> ForkServerProcess:
+        """The command in a process group of its own."""
+        command = ["build", "--data", self.scenes, "--out", str(self.out), "--workers", str(self.workers)]
+        what = ["--limit", "10", "--kinds", "mask_text,description,conversation"]
+        ask = ["--generator", "openai", "--model", "loopback-1", "--price", "1/1", "--budget-usd", "5"]
+        environment = {"OPENAI_BASE_URL": self.base_url, "OPENAI_API_KEY": "sk-loopback"}
+        arguments = [*command, *what, *ask, "--concurrency", str(IN_FLIGHT)]
+        process = FORKS.Process(target=small_parts.main, args=(arguments, environment))
+        process.start()
+        return process
+
+    def finish(self) -> dict[str, str]:
+        """Let the command end by itself; the fingerprint of what it leaves."""
+        process = self.start()
+        process.join()
+        assert process.exitcode == 0
+        return outputs.fingerprint(str(self.out))
+
+
+@pytest.fixture(scope="module")
+def whole(scenes: str, server: OpenAIServer, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """An undisturbed build."""
+    out = tmp_path_factory.mktemp("whole")
+    Build(scenes, out, server.base_url).finish()
+    return out
+
+
+def kill_when(process: ForkServerProcess, happened: Callable[[], bool]) -> bool:
     """Kill the process and its children as soon as something has happened; whether it was still alive then."""
-    while process.poll() is None:
+    while process.is_alive():
         if happened():
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            os.killpg(process.pid or 0, signal.SIGKILL)
+            process.join()
             return True
         time.sleep(0.005)
     return False
 
 
+def kill_at(build: Build, moments: dict[str, str]) -> None:
+    """Start, kill at a moment, start again, kill at the next one, ..."""
+    for moment, pattern in moments.items():
+        process = build.start()
+        killed = kill_when(process, lambda pattern=pattern: any(build.out.glob(pattern)))  # type: ignore[misc]
+        assert killed, f"not killed when {moment}, but ended with {process.exitcode}"
+        assert not (build.out / "manifest.json").exists()
+
+
+def bought_twice(server: OpenAIServer) -> int:
+    """Requests that were answered more than once."""
+    assert sum(server.answered.values()) > 0
+    return sum(count > 1 for count in server.answered.values())
+
+
 @pytest.mark.slow
-def test_killed_at_every_stage_and_taken_up_again(scenes: str, tmp_path: pathlib.Path, server: OpenAIServer) -> None:
-    server.latency_s = 0.05
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert start(scenes, whole).wait() == 0
+def test_killed_at_every_stage_and_taken_up_again(
+    scenes: str, tmp_path: pathlib.Path, server: OpenAIServer, whole: pathlib.Path
+) -> None:
     server.forget()
-    for moment, pattern in MOMENTS.items():
-        killed = kill_when(start(scenes, broken), lambda pattern=pattern: any(broken.glob(pattern)))  # type: ignore[misc]
-        assert killed, f"not killed when {moment}"
-        assert not (broken / "manifest.json").exists()
-    answered = server.answered.copy()
-    assert start(scenes, broken).wait() == 0
-    assert outputs.fingerprint(str(broken)) == outputs.fingerprint(str(whole))
-    twice = sum(count > 1 for count in server.answered.values())
-    assert twice <= 2 * 2, "only what was in flight when the process was killed may be asked again"
-    assert sum(answered.values()) > 0
+    build = Build(scenes, tmp_path, server.base_url)
+    kill_at(build, MOMENTS)
+    assert build.finish() == outputs.fingerprint(str(whole))
+    assert bought_twice(server) <= 2 * IN_FLIGHT, "only what was in flight at a kill may be asked again"
+
+
+@pytest.mark.slow
+def test_killed_with_its_workers_and_taken_up_again(
+    scenes: str, tmp_path: pathlib.Path, server: OpenAIServer, whole: pathlib.Path
+) -> None:
+    """The sources are read and their masks made, which saves the time of starting workers for them."""
+    server.forget()
+    shutil.copytree(whole / "work" / "sources", tmp_path / "work" / "sources")
+    build = Build(scenes, tmp_path, server.base_url, workers=2)
+    kill_at(build, OF_WORKERS)
+    assert build.finish() == outputs.fingerprint(str(whole))
+    assert bought_twice(server) == 0
