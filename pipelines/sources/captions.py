@@ -1,17 +1,18 @@
 """COCO's caption files."""
 
-from collections import defaultdict
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from pipelines.sources.coco_json import Id, ImageEntry, image_rows
 from pipelines.sources.json_stream import read_lists
-from pipelines.sources.json_window import broken_findings, record_key
+from pipelines.sources.json_window import Window, broken_findings, record_key
 from pipelines.sources.names import image_id
 from pipelines.sources.spec import Finding
 from pipelines.sources.text import clean_line
 from schemas.records import Image, ImageText
+
+UNIT = "captions"
 
 
 class CaptionEntry(msgspec.Struct, gc=False):
@@ -36,56 +37,94 @@ def read_captions(path: str, source: str, folder: str, rows: dict[str, Image]) -
 
     Images that `rows` (by image id) lacks are added to it: their objects are not annotated.
     """
-    images: list[Any] = []
-    index: list[int] = []
-    entries: list[tuple[int, CaptionEntry]] = []
-    findings: list[Finding] = []
-    malformed: list[Finding] = []
-    read = 0
-    decoders: dict[str, msgspec.json.Decoder[Any]] = {
-        "images": msgspec.json.Decoder(list[ImageEntry]),
-        "annotations": msgspec.json.Decoder(list[CaptionEntry]),
-    }
-    for window in read_lists(path, decoders):
+    reader = _Reader(source, folder, rows)
+    for window in read_lists(path, {"images": _images, "annotations": _captions}):
         if window.array == "images":
-            images += window.records
-            index += window.indices
-            malformed += broken_findings(window, "images")
+            reader.add_images(window)
         else:
-            entries += zip(window.indices, window.records, strict=True)
-            findings += broken_findings(window, "captions")
-            read = window.stop
-    new = [position for position, entry in enumerate(images) if image_id(entry.id) not in rows]
-    added = image_rows([images[i] for i in new], [index[i] for i in new], source, folder, exhaustive=False)
-    rows |= {row.image_id: row for row in added.rows}
-    texts = _texts(entries, source, rows, findings)
-    return Captions(texts, [*findings, *malformed, *added.findings], read, len(new) + len(malformed))
+            reader.add_captions(window)
+    return reader.finish()
 
 
-def _texts(
-    entries: list[tuple[int, CaptionEntry]], source: str, rows: dict[str, Image], findings: list[Finding]
-) -> list[ImageText]:
-    texts: list[ImageText] = []
-    ids: set[int] = set()
-    seen: defaultdict[str, set[str]] = defaultdict(set)
-    for index, entry in entries:
-        image, text = rows.get(image_id(entry.image_id)), clean_line(entry.caption)
-        if reason := _fault(entry, image, text, ids, seen):
-            detail = text or f"image_id {entry.image_id}"
-            findings.append(Finding(record_key("captions", index, entry.id), reason, detail))
-            continue
-        assert image
-        ids.add(entry.id)
-        seen[image.image_id].add(text)
-        texts.append(ImageText(image_id=image.image_id, source=source, role="caption", ordinal=index, text=text))
-    return texts
+_images = msgspec.json.Decoder(list[ImageEntry])
+_captions = msgspec.json.Decoder(list[CaptionEntry])
 
 
-def _fault(entry: CaptionEntry, image: Image | None, text: str, ids: set[int], seen: defaultdict[str, set[str]]) -> str:
-    if entry.id in ids:
-        return "duplicate_id"
-    if image is None:
-        return "unknown_image"
-    if not text:
-        return "empty_text"
-    return "duplicate_text" if text in seen[image.image_id] else ""
+class _Reader:
+    """Captions become texts window by window, so that those of a whole file are never held twice.
+
+    Only where captions come before the images do they wait.
+    """
+
+    def __init__(self, source: str, folder: str, rows: dict[str, Image]) -> None:
+        self._source = source
+        self._folder = folder
+        self._rows = rows
+        self._images: list[ImageEntry] = []
+        self._index: list[int] = []
+        self._waiting: list[Window] = []
+        self._texts: list[ImageText] = []
+        self._findings: list[Finding] = []
+        self._faulty_images: list[Finding] = []
+        self._ids: set[int] = set()
+        self._seen: set[tuple[str, str]] = set()
+        self._read = self._new_images = 0
+        self._settled = False
+
+    def add_images(self, window: Window) -> None:
+        """Images are looked at when all of them are read."""
+        self._images += window.records
+        self._index += window.indices
+        self._faulty_images += broken_findings(window, "images")
+
+    def add_captions(self, window: Window) -> None:
+        """Add a window's captions, where the images are read."""
+        self._findings += broken_findings(window, UNIT)
+        self._read = window.stop
+        if self._images and not self._settled:
+            self._settle()
+        if self._settled:
+            self._add(window)
+        else:
+            self._waiting.append(window._replace(body=b""))
+
+    def finish(self) -> Captions:
+        """All that was read."""
+        if not self._settled:
+            self._settle()
+        for window in self._waiting:
+            self._add(window)
+        return Captions(self._texts, [*self._findings, *self._faulty_images], self._read, self._new_images)
+
+    def _settle(self) -> None:
+        """Add the images that are not known yet."""
+        new = [place for place, entry in enumerate(self._images) if image_id(entry.id) not in self._rows]
+        entries, index = [self._images[place] for place in new], [self._index[place] for place in new]
+        added = image_rows(entries, index, self._source, self._folder, exhaustive=False)
+        self._rows |= {row.image_id: row for row in added.rows}
+        self._new_images = len(new) + len(self._faulty_images)
+        self._faulty_images += added.findings
+        self._images, self._index, self._settled = [], [], True
+
+    def _add(self, window: Window) -> None:
+        for index, entry in zip(window.indices, window.records, strict=True):
+            image, text = self._rows.get(image_id(entry.image_id)), clean_line(entry.caption)
+            reason = self._fault(entry, image, text)
+            if reason or image is None:
+                detail = text or f"image_id {entry.image_id}"
+                self._findings.append(Finding(record_key(UNIT, index, entry.id), reason, detail))
+                continue
+            self._ids.add(entry.id)
+            self._seen.add((image.image_id, text))
+            self._texts.append(
+                ImageText(image_id=image.image_id, source=self._source, role="caption", ordinal=index, text=text)
+            )
+
+    def _fault(self, entry: CaptionEntry, image: Image | None, text: str) -> str:
+        if entry.id in self._ids:
+            return "duplicate_id"
+        if image is None:
+            return "unknown_image"
+        if not text:
+            return "empty_text"
+        return "duplicate_text" if (image.image_id, text) in self._seen else ""

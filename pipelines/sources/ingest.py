@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ from pipelines.sources.locate import Located, cache_key, readable
 from pipelines.sources.spec import Annotations, Reading, Source, vocabulary_bytes
 from schemas.columns import IMAGE, REJECT, TEXT
 from schemas.keys import SLOTS, slot
-from schemas.records import ImageText
+from schemas.records import Image, ImageText
 
 PART_ROWS = 8192
 """Annotations that a part holds at most, on average."""
@@ -115,14 +115,26 @@ def annotation_order(annotations: Annotations) -> npt.NDArray[np.int64]:
 
 def image_table(reading: Reading) -> pa.Table:
     """Images by slot, then id."""
-    rows = [{"slot": slot(image.image_id), **msgspec.to_builtins(image)} for image in reading.images]
-    return pa.Table.from_pylist(sorted(rows, key=lambda row: (row["slot"], row["image_id"])), schema=IMAGE)
+    slots = {image.image_id: slot(image.image_id) for image in reading.images}
+    ordered = sorted(reading.images, key=lambda image: (slots[image.image_id], image.image_id))
+    return _table(ordered, slots, IMAGE)
 
 
 def text_table(texts: list[ImageText]) -> pa.Table:
     """Texts by slot, then image, then position in the file."""
     slots = {image: slot(image) for image in {text.image_id for text in texts}}
     ordered = sorted(texts, key=lambda text: (slots[text.image_id], text.image_id, text.ordinal))
-    columns: dict[str, list[Any]] = {"slot": [slots[text.image_id] for text in ordered]}
-    columns |= {name: [getattr(text, name) for text in ordered] for name in TEXT.names if name != "slot"}
-    return pa.table(columns, schema=TEXT)
+    return _table(ordered, slots, TEXT)
+
+
+def _table(records: Sequence[Image | ImageText], slots: dict[str, int], schema: pa.Schema) -> pa.Table:
+    """One column after the other, since a dict for every record would take several times the memory."""
+    columns = [
+        pa.array((_field(record, field.name, slots) for record in records), field.type, size=len(records))
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def _field(record: Image | ImageText, name: str, slots: dict[str, int]) -> Any:
+    return slots[record.image_id] if name == "slot" else getattr(record, name)

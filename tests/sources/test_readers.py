@@ -1,5 +1,6 @@
 """What each reader makes of its fixture, where counts alone would not show it."""
 
+import collections
 import json
 import pathlib
 import shutil
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 
 from pipelines.sources import SOURCES
+from pipelines.sources.captions import read_captions
 from pipelines.sources.spec import Reading
 from schemas.errors import SourceError
 from schemas.records import Category
+from tests.factories import image
 from tests.sources.contract import CASES
 
 BY_FOLDER = {case.folder.name: case for case in CASES}
@@ -217,3 +220,27 @@ def test_coco_s_categories_have_the_synsets_that_lvis_gives_them(folder: str) ->
         "dog": "dog.n.01",
         "dining table": "dining_table.n.01",
     }
+
+
+@pytest.mark.parametrize("order", [("images", "annotations"), ("annotations", "images")])
+def test_captions_before_or_after_their_images(order: tuple[str, str], tmp_path: pathlib.Path) -> None:
+    """More of both than a window holds, with broken, unsafe, repeated and known images and a repeated caption."""
+    size = {"width": 640, "height": 480}
+    images: list[Any] = [{"id": number, "file_name": f"{number:012d}.jpg", **size} for number in range(9000)]
+    images += [{"id": 9000}, {"id": 9001, "file_name": "../9001.jpg", **size}, images[5], images[8999]]
+    captions = [{"id": number, "image_id": number % 9003, "caption": f"A cat, {number}."} for number in range(18_000)]
+    lists = {"images": images, "annotations": [*captions, {"id": 18_000, "image_id": 7, "caption": "A cat,  7."}]}
+    path = tmp_path / "captions.json"
+    path.write_text(json.dumps({name: lists[name] for name in order}))
+    known = {"coco/000000000008": image("coco", image_id="coco/000000000008")}
+    found = read_captions(str(path), "coco", "train2017", known)
+    assert (found.read, found.new_images, len(known)) == (18_001, 9003, 9000)
+    assert collections.Counter((each.key.split("[")[0], each.reason) for each in found.findings) == {
+        ("images", "malformed_record"): 1,
+        ("images", "unsafe_path"): 1,
+        ("images", "duplicate_id"): 2,
+        ("captions", "unknown_image"): 3,
+        ("captions", "duplicate_text"): 1,
+    }
+    assert [text.ordinal for text in found.texts] == sorted(text.ordinal for text in found.texts)
+    assert len(found.texts) + 4 == found.read
