@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-import openai_server as faulty
+from tests.servers import openai_server as faulty
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

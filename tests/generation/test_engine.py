@@ -8,7 +8,7 @@ import signal
 import tracemalloc
 from typing import Any
 
-import openai_server as faulty
+from tests.servers import openai_server as faulty
 import pytest
 
 from pipelines.generation.engine import Progress, answer_all, generate

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-import openai_server as faulty
+from tests.servers import openai_server as faulty
 import pytest
 
 from pipelines.generation.engine import generate
