@@ -94,7 +94,7 @@ def _scene(
     path = find_picture(_candidates(parts.images))
     if path is None:
         return None, _reject_all(image_id, parts, "image_missing")
-    first = parts.images[0]
+    first = next((image for image in parts.images if image.width and image.height), parts.images[0])
     if not check_picture(path, first.width, first.height):
         return None, _reject_all(image_id, parts, "image_unreadable")
     regions, rejects = merge(parts.regions, (first.height, first.width))

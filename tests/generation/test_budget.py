@@ -3,7 +3,6 @@
 import asyncio
 import random
 
-from tests.servers import openai_server as faulty
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,6 +11,7 @@ from pipelines.generation.budget import Budget
 from pipelines.generation.engine import generate
 from pipelines.generation.store import ReplyStore
 from schemas.errors import BudgetError
+from tests.servers import openai_server as faulty
 
 SLACK = 1e-9
 

@@ -8,12 +8,12 @@ import signal
 import tracemalloc
 from typing import Any
 
-from tests.servers import openai_server as faulty
 import pytest
 
 from pipelines.generation.engine import Progress, answer_all, generate
 from pipelines.generation.settings import OPENAI_URL, Settings, from_environment
 from schemas.errors import GenerationError
+from tests.servers import openai_server as faulty
 
 KEY = "sk-loopback-secret"
 

@@ -3,12 +3,12 @@
 import time
 from typing import Any
 
-from tests.servers import openai_server as faulty
 import pytest
 
 from pipelines.generation.engine import generate
 from pipelines.generation.store import ReplyStore
 from schemas.errors import GenerationError
+from tests.servers import openai_server as faulty
 from tests.servers.openai_server import OpenAIServer
 
 PASSING = {
