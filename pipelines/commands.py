@@ -62,6 +62,7 @@ def build(
 ) -> None:
     """All three phases. Where the model cannot be asked, everything else is built before the error is raised."""
     storage.make_folder(layout.out)
+    asking.settings()  # what is wrong with the options is said before the work begins
     if generator == OPENAI and asking.budget_usd is None and asking.replies(layout).empty():
         raise GenerationError(
             "nothing is asked without a budget", hint="Say what this run may spend at most, in dollars: --budget-usd 5"
@@ -120,6 +121,7 @@ def validate(layout: Layout) -> None:
     """Check a finished build; BuildError names the expectations that it breaks."""
     with console.bars() as progress:
         report = validate_output(layout.out, progress)
+    write_report(layout.out, read_plan(layout).data if storage.exists(layout.plan) else None)
     report.require()
     console.out.print(f"{layout.out}: {report.rows:,} rows in {report.shards} shards pass {len(report.checks)} checks")
 
@@ -152,6 +154,7 @@ def _ask(plan: Plan, layout: Layout, asking: Asking) -> None:
         return
     with console.asking(plan.requests) as progress:
         outcome = generate.answer(plan, layout, asking.replies(layout), asking.settings(), progress)
+        progress(outcome)
     console.out.print(
         f"requests {outcome.requests:,}: {outcome.cached:,} known, {outcome.answered:,} answered, "
         f"{outcome.failed:,} failed, ${outcome.spent_usd:.4f} spent"

@@ -36,12 +36,12 @@ def bars() -> Iterator[Report]:
 def asking(total: int) -> Iterator[engine.Report]:
     """A progress bar for requests, with retries, failures and dollars."""
     text = TextColumn("{task.fields[state]}")
-    columns = (TextColumn("asking the model        "), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), text)
+    columns = (TextColumn("asking"), BarColumn(16), MofNCompleteColumn(), TimeElapsedColumn(), text)
     with Progress(*columns, console=err) as progress:
         task = progress.add_task("asking", total=total, state="")
 
         def report(now: engine.Progress) -> None:
-            state = f"in flight {now.in_flight}  retries {now.retries}  failed {now.failed}  ${now.spent_usd:.4f}"
+            state = f"${now.spent_usd:.4f}  in flight {now.in_flight}  retries {now.retries}  failed {now.failed}"
             progress.update(task, completed=now.cached + now.answered + now.failed, state=state)
 
         yield report
@@ -56,8 +56,21 @@ def show_manifest(manifest: Manifest) -> None:
         paper = "" if entry.paper is None else f"{entry.paper:,}"
         table.add_row(kind, f"{entry.rows:,}", f"{entry.regions:,}", f"{entry.turns:,}", paper)
     out.print(table)
+    for kind, entry in manifest.kinds.items():
+        _tell_missing(kind, entry.rows, manifest)
     rejected = sum(sum(line.rejected.values()) for line in manifest.ledger)
     out.print(f"ledger: {len(manifest.ledger)} lines, {rejected:,} rejects, each with its reason in rejects/")
+
+
+def _tell_missing(kind: str, rows: int, manifest: Manifest) -> None:
+    """Where replies were rejected, or a kind has no row at all, say what took them."""
+    sources = manifest.recipe["kinds"][kind]["sources"]
+    for line in manifest.ledger:
+        own = line.stage == "assemble" and line.source == kind
+        before = not rows and line.source in sources and line.stage in ("join", f"build:{kind}")
+        if line.rejected and (own or before):
+            reasons = ", ".join(f"{reason} {count:,}" for reason, count in line.rejected.items())
+            out.print(f"{kind}: of {line.read:,} {line.unit} ({line.source}, {line.stage}) rejected: {reasons}")
 
 
 def fail(error: OspreyDataError) -> None:

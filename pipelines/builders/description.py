@@ -86,7 +86,7 @@ def _paragraph(scene: Scene, region: Region, seed: int) -> str:
         (
             "{thing} can be seen at the {spot} of the picture.",
             "At the {spot} of the picture there is {thing}.",
-            "The picture shows {thing} at its {spot}.",
+            "The picture shows {thing}, which is at the {spot}.",
         ),
         seed, KIND, region.region_id,
     ).format(thing=with_article(region.category), spot=spot)  # fmt: skip

@@ -40,7 +40,9 @@ class Budget:
         async with self._changed:
             await self._changed.wait_for(lambda: self._fits(usd) or not self._reserved)
             if not self._fits(usd):
-                raise BudgetError(f"the next request may cost ${usd:.4f}, and ${self.left_usd:.4f} are left")
+                raise BudgetError(
+                    f"the next request may cost up to ${usd:.6f}, and ${self.left_usd:.6f} of the budget are left"
+                )
             self._reserved[id(reservation)] = usd
         try:
             yield reservation

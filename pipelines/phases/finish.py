@@ -21,6 +21,7 @@ from schemas import ledger
 from schemas.columns import REJECT
 from schemas.errors import BuildError
 from schemas.keys import canonical_json
+from schemas.ledger import LedgerLine
 from schemas.recipe import Recipe
 
 VERSIONS = ("osprey-data", "apache-beam", "pyarrow", "pycocotools", "numpy", "sentence-transformers")
@@ -33,10 +34,12 @@ def finish(plan: Plan, layout: Layout, store: ReplyStore, written: Sequence[Writ
         BuildError: where there is no row at all, saying what became of the records.
     """
     kept = [one for one in written if _split_rows(written, one)]
+    lines = [*plan.ledger, *ledger.merge(line for one in written for line in one.ledger)]
+    if not kept:
+        raise BuildError("the build has no rows, so it leaves no manifest", hint=_what_became(lines))
     _remove_others(layout, {one.file.path for one in kept})
     _write_rejects(plan, layout)
     recipe = _recorded(plan.recipe)
-    lines = [*plan.ledger, *ledger.merge(line for one in written for line in one.ledger)]
     manifest = Manifest(
         recipe=recipe,
         recipe_sha256=hashlib.sha256(canonical_json(recipe)).hexdigest(),
@@ -48,8 +51,6 @@ def finish(plan: Plan, layout: Layout, store: ReplyStore, written: Sequence[Writ
     )
     write_manifest(layout.out, manifest)
     _prune(plan, layout)
-    if not kept:
-        raise BuildError("the build has no rows", hint=_what_became(manifest))
     return manifest
 
 
@@ -102,12 +103,12 @@ def _concatenate(paths: Iterable[str], path: str) -> None:
             writer.write_table(storage.read_table(part))
 
 
-def _what_became(manifest: Manifest) -> str:
+def _what_became(ledger_lines: Iterable[LedgerLine]) -> str:
     """The reasons that took most records, for whoever wonders where everything went."""
     lines = [
         f"{line.stage} {line.source}: of {line.read} {line.unit} {count} were rejected as {reason}"
         f" ({ledger.REASONS[reason]})"
-        for line in manifest.ledger
+        for line in ledger_lines
         for reason, count in line.rejected.items()
     ]
     return "What became of the records:\n  " + "\n  ".join(lines or ["nothing was read"])

@@ -58,7 +58,7 @@ class ValidationReport(Record, frozen=True, kw_only=True):
         names = [f"{check.name} ({check.failed})" for check in self.checks if check.failed]
         raise BuildError(
             f"the data breaks {len(names)} expectation{'s' * (len(names) > 1)}: {', '.join(names)}",
-            hint="qa/validation.json names the shards and some rows, qa/evidence/ holds the values at fault.",
+            hint="\n".join([*(_told(failure) for failure in self.failures[:5]), "All of them: qa/validation.json"]),
         )
 
 
@@ -85,6 +85,12 @@ def validate_output(
     report = _report(walk)
     storage.write_json(storage.join(out, "qa", "validation.json"), msgspec.to_builtins(report))
     return report
+
+
+def _told(failure: Failure) -> str:
+    """One line of a failure: where, and what or which rows."""
+    where, what = failure.file or "the build", failure.detail or failure.expectation
+    return f"{where}: {what} ({', '.join(failure.examples[:3])})"
 
 
 class _Walk:
