@@ -1,0 +1,1 @@
+"""The trainer is still to come. It will import `schemas` and nothing else of ours."""

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.llm, pytest.mark.timeout(3600)]
 
 LIMIT = 3
 LLM_KINDS = ("description", "conversation", "short_form")
-MAX_TOKENS = 128
+MAX_TOKENS = 320
 RECIPE = f"""
 name: small-model
 seed: 0
