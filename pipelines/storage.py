@@ -83,7 +83,7 @@ def writing(path: str) -> Iterator[BinaryIO]:
         with fs.open(partial, "wb") as stream:
             yield stream
         fs.mv(partial, name)
-    except BaseException:
+    except BaseException:  # whatever ended the writing, nothing half written stays; it is raised again
         if fs.exists(partial):
             fs.rm(partial)
         raise
