@@ -71,9 +71,10 @@ def build(
     problem = _ask_or_tell(made, layout, asking)
     try:
         _assemble(made, layout, asking, running)
-    except BuildError:
+    except BuildError as error:
         if problem is None:
             raise
+        raise GenerationError(f"{problem.message}; {error.message}", hint=f"{problem.hint}\n{error.hint}") from error
     if problem is not None:
         raise problem
     _tell_faults(made)
@@ -145,7 +146,7 @@ def _tell_faults(plan: Plan) -> None:
         more = f" (and {len(plan.faults) - 1} more sources)" if len(plan.faults) > 1 else ""
         raise SourceError(
             f"{message}{more}",
-            hint=f"{hint} Everything else is built, but images of this source's evaluation sets are in it.",
+            hint=f"{hint} Everything else is built, but nothing kept out the images of this source's evaluation sets.",
         )
 
 

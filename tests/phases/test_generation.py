@@ -122,3 +122,14 @@ def test_keys_reach_no_file(scenes: str, tmp_path: pathlib.Path, osprey_data: Ru
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"sk-loopback" in path.read_bytes()]
     store = ReplyStore(f"sqlite:///{tmp_path}/work/replies.sqlite")
     assert store.spent_usd() > 0
+
+
+def test_a_reason_not_to_ask_does_not_hide_what_is_wrong_with_the_data(
+    scenes: str, tmp_path: pathlib.Path, osprey_data: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    ran = osprey_data("build", "--data", scenes, "--out", tmp_path, *ASK, "--kinds", "description")
+    assert ran.code == 1
+    assert "OPENAI_API_KEY" in ran.err
+    assert "no rows" in ran.err
+    assert not (tmp_path / "manifest.json").exists()
