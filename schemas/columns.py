@@ -51,11 +51,12 @@ IMAGE = pa.schema([
     ("slot", pa.uint8()), ("image_id", pa.string()), ("source", pa.string()), ("paths", pa.list_(pa.string())),
     ("width", pa.int32()), ("height", pa.int32()), ("split", pa.string()), ("exhaustive", pa.bool_()),
     ("absent", pa.list_(pa.string())), ("present", pa.list_(pa.string())), ("not_exhaustive", pa.list_(pa.string())),
+    ("same_as", pa.string()),
 ])  # fmt: skip
 
 TEXT = pa.schema([
     ("slot", pa.uint8()), ("image_id", pa.string()), ("source", pa.string()), ("role", pa.string()),
-    ("ordinal", pa.int32()), ("text", pa.string()),
+    ("ordinal", pa.int32()), ("text", pa.string()), ("turns", pa.list_(pa.string())), ("regions", pa.list_(pa.string())),
 ])  # fmt: skip
 
 REGION = pa.schema([
@@ -63,6 +64,8 @@ REGION = pa.schema([
     ("ordinal", pa.int32()), ("category", pa.string()), ("category_raw", pa.string()),
     ("source_box", pa.list_(pa.float64(), 4)), ("bbox", pa.list_(pa.float64(), 4)),
     ("area", pa.int32()), ("mask", _mask), ("split", pa.string()), ("part_of", pa.string()),
+    ("part", pa.string()), ("whole", pa.string()),
+    ("attributes", pa.list_(pa.struct([("type", pa.string()), ("name", pa.string())]))),
     ("expressions", pa.list_(pa.struct([("source", pa.string()), ("text", pa.string()), ("ordinal", pa.int32())]))),
 ])  # fmt: skip
 
@@ -71,6 +74,9 @@ ANNOTATION = pa.schema([
     ("width", pa.int32()), ("height", pa.int32()), ("segmentation", pa.string()),
 ])  # fmt: skip
 """A checked annotation whose segmentation (JSON: polygons or either RLE) is not yet a mask."""
+
+
+_NOT_IN_SHARDS = ("image_id", "ordinal", "source_box", "split", "part", "whole", "attributes", "expressions")
 
 
 def to_records(table: pa.Table, kind: type[R]) -> list[R]:
@@ -83,7 +89,8 @@ def shard_row(sample: Sample, image_bytes: bytes | None = None) -> dict[str, Any
     """A sample as a row of `SHARD`."""
     row: dict[str, Any] = msgspec.to_builtins(sample)
     row["image"] = {"bytes": image_bytes, "path": row.pop("path")}
+    del row["same_as"]
     for region in row["regions"]:
-        for name in ("image_id", "ordinal", "source_box", "split", "expressions"):
+        for name in _NOT_IN_SHARDS:
             del region[name]
     return row

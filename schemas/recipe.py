@@ -3,6 +3,8 @@
 Recipes are YAML files (`pipelines/recipes/*.yaml`, or any path); `pipelines.recipes.load` reads and checks them.
 """
 
+from typing import Literal
+
 import msgspec
 
 
@@ -17,6 +19,11 @@ class SourceSettings(Settings, frozen=True, kw_only=True):
     """A build without it stops instead of going on with the others."""
     files: dict[str, str] = {}
     """Role of a file -> path relative to DATA, where it differs from the usual layout."""
+    exhaustive: bool = False
+    """Every object of the source's vocabulary is annotated on every image, so that what is not there is absent. COCO
+    and LVIS say so themselves; for data of one's own only its owner knows."""
+    license: str = ""
+    """SPDX identifier (`schemas.licenses`) of data of one's own."""
 
 
 class KindSettings(Settings, frozen=True, kw_only=True):
@@ -26,6 +33,10 @@ class KindSettings(Settings, frozen=True, kw_only=True):
     """Data sets whose regions or expressions are used."""
     regions_per_image: dict[str, int] = {}
     """Source -> most regions of one image; a source that is not named has no cap."""
+    regions: Literal["referred", "all"] = "referred"
+    """Of kinds about several regions of an image: those with referring expressions, or all."""
+    rows: int | None = None
+    """Most rows of the kind in the whole data set; the seed decides which."""
 
 
 class ImageSettings(Settings, frozen=True, kw_only=True):
@@ -59,6 +70,8 @@ class Recipe(Settings, frozen=True, kw_only=True):
     """Share of images whose rows go to the val split of the shards."""
     exclude_evaluation: tuple[str, ...] | None = None
     """Evaluation sets whose images and records are rejected as `evaluation_split`; all known ones where not given."""
+    label_noise: tuple[str, ...] = ()
+    """Files that list wrong referring expressions, relative to DATA; these are rejected as `label_noise`."""
     images: ImageSettings = ImageSettings()
     generation: GenerationSettings = GenerationSettings()
     rows_per_shard: int = 10_000

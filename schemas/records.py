@@ -8,6 +8,8 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from schemas.keys import slot
+
 Kind = Literal[
     "image_text", "mask_text", "description", "conversation", "short_form", "part_category", "part_attribute",
     "positive_negative", "region_caption", "commonsense",
@@ -32,6 +34,19 @@ class Category(Record, frozen=True, kw_only=True):
     synonyms: tuple[str, ...] = ()
     """Other names of the same thing, as one would write them."""
     synset: str = ""
+    part: str = ""
+    """Of a category of parts: the part's own name, such as `antenna`, where `text` is `antenna of the car`."""
+    whole: str = ""
+    """The name of the object that the part belongs to, such as `car`."""
+
+
+class Attribute(Record, frozen=True, kw_only=True):
+    """What an object or part looks like in one respect."""
+
+    type: Literal["color", "pattern_marking", "material", "transparency"]
+    """As PACO names it; the paper calls the last one reflectance."""
+    name: str
+    """As one would write it, such as `dark blue`; `other` where the annotators found no fitting word."""
 
 
 class Expression(Record, frozen=True, kw_only=True):
@@ -72,6 +87,13 @@ class Region(Record, frozen=True, kw_only=True):
     mask: Mask
     split: str = TRAIN
     part_of: str = ""
+    """Region id of the object that this is a part of, where its source has the object too."""
+    part: str = ""
+    """Of a part: its own name, such as `antenna`; `category` is then `antenna of the car`."""
+    whole: str = ""
+    """Of a part: the name of its object, such as `car`."""
+    attributes: tuple[Attribute, ...] = ()
+    """Empty where nobody annotated any; that says nothing about how the region looks."""
     expressions: tuple[Expression, ...] = ()
 
 
@@ -79,11 +101,12 @@ class Image(Record, frozen=True, kw_only=True):
     """An image as one source knows it."""
 
     image_id: str
-    """`coco/000000000009`: the same in every source that uses the picture."""
+    """`coco/000000000009`: the same in every source that uses the picture with this size."""
     source: str
     paths: tuple[str, ...]
     """Where the picture may lie, relative to DATA, most likely first."""
     width: int
+    """0, as the height, where the source does not say: the picture then has to be opened."""
     height: int
     split: str = TRAIN
     exhaustive: bool = False
@@ -94,17 +117,33 @@ class Image(Record, frozen=True, kw_only=True):
     """Categories (names) annotated on the image in any form, crowds and rejected annotations included."""
     not_exhaustive: tuple[str, ...] = ()
     """Categories (names) of which some instances are unlabelled (LVIS `not_exhaustive_category_ids`)."""
+    same_as: str = ""
+    """Image id of the same picture in another source (Visual Genome's `coco_id`), whose pixels may differ in number.
+
+    Both go to the same split, and if one of them is in an evaluation set, both are.
+    """
+
+    @property
+    def slot(self) -> int:
+        """The slot, 0 to 255, of the picture, under whichever name."""
+        return slot(self.same_as or self.image_id)
 
 
 class ImageText(Record, frozen=True, kw_only=True):
-    """A text about a whole image."""
+    """A text about an image: of one piece (`text`), or a conversation (`turns`)."""
 
     image_id: str
     source: str
     role: str
-    """`caption`, or for LLaVA `detail`, `conversation` or `reasoning`."""
+    """`caption`; for LLaVA-Instruct `detail`, `conversation` or `reasoning`; with turns `image_text` (stage 1) or
+    `question_answer` (VCR: question, answer, and where there is one, why-question left empty and rationale)."""
     ordinal: int
-    text: str
+    text: str = ""
+    """Empty where there are turns."""
+    turns: tuple[str, ...] = ()
+    """Question and answer in turn; regions are named `<region1>`, ... in the order of `regions`."""
+    regions: tuple[str, ...] = ()
+    """Region ids that the turns name, by first sight."""
 
 
 class Reject(Record, frozen=True, kw_only=True):
@@ -137,6 +176,8 @@ class Scene(Record, frozen=True, kw_only=True):
     texts: tuple[ImageText, ...] = ()
     images: tuple[Image, ...] = ()
     """The image as each source knows it."""
+    same_as: str = ""
+    """See `Image`."""
 
 
 class Message(Record, frozen=True, kw_only=True):
@@ -171,6 +212,13 @@ class Sample(Record, frozen=True, kw_only=True):
     generator: Generator
     sources: tuple[str, ...]
     license: str
+    same_as: str = ""
+    """See `Image`; not a column of the shard."""
+
+    @property
+    def slot(self) -> int:
+        """The slot of the picture, which says into which shard the row goes."""
+        return slot(self.same_as or self.image_id)
 
 
 class Request(Record, frozen=True, kw_only=True):

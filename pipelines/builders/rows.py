@@ -26,7 +26,7 @@ def row(
         image_id=scene.image_id, path=scene.path, width=scene.width, height=scene.height,
         regions=tuple(regions), messages=tuple(messages),
         generator=Generator(name=TEMPLATE, prompt=kind, prompt_sha256=prompts.sha256(kind)),
-        sources=tuple(used), license=strictest(context.licenses[source] for source in used),
+        sources=tuple(used), license=strictest(context.licenses[source] for source in used), same_as=scene.same_as,
     )  # fmt: skip
 
 

@@ -8,13 +8,13 @@ import PIL.Image
 import pyarrow.compute as pc
 
 from pipelines import storage
+from pipelines.regions.join import Check
 from pipelines.sources.cache import SourceCache
 from schemas.errors import SourceError
 from schemas.keys import digest
 from schemas.recipe import ImageSettings
 
 Find = Callable[[Sequence[str]], str | None]
-Check = Callable[[str, int, int], bool]
 
 
 def finder(settings: ImageSettings, data: str) -> Find:
@@ -38,16 +38,20 @@ def place(path: str, folders: dict[str, str]) -> str:
 
 
 def checker(settings: ImageSettings, data: str) -> Check:
-    """Says whether a picture can be opened and has the width and height that are annotated. Only its header is read."""
-    if not (settings.check or settings.embed):
-        return lambda _path, _width, _height: True
+    """Opens pictures and compares their size with the annotations. Only the header is read.
 
-    def check(path: str, width: int, height: int) -> bool:
+    Where pictures are not to be checked, only those are opened whose size no source knows.
+    """
+    checked = settings.check or settings.embed
+
+    def check(path: str, width: int, height: int) -> tuple[int, int] | None:
+        if width and height and not checked:
+            return width, height
         try:
             with fsspec.open(storage.join(data, path), "rb") as stream, PIL.Image.open(stream) as picture:
-                return bool(picture.size == (width, height))
+                return picture.size if not width or not height or picture.size == (width, height) else None
         except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError):
-            return False
+            return None
 
     return check
 

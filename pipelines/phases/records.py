@@ -23,7 +23,7 @@ def write_rejects(path: str, rejects: Sequence[Reject]) -> None:
 def write_samples(path: str, samples: Sequence[Sample]) -> None:
     """One row a sample; no file where there are none."""
     if samples:
-        rows = [shard_row(sample) | {"slot": keys.slot(sample.image_id)} for sample in samples]
+        rows = [shard_row(sample) | {"slot": sample.slot} for sample in samples]
         storage.write_table(path, pa.Table.from_pylist(rows, schema=SLOTTED_SHARD))
 
 
@@ -37,7 +37,7 @@ def _row(request: Request) -> dict[str, object]:
     return {
         "key": request.key,
         "kind": request.sample.kind,
-        "slot": keys.slot(request.sample.image_id),
+        "slot": request.sample.slot,
         "payload": keys.canonical_json(request.payload).decode(),
         "row": msgspec.json.encode(request.sample).decode(),
     }

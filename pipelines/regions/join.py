@@ -54,19 +54,34 @@ class _Parts(NamedTuple):
 
 Find = Callable[[Sequence[str]], str | None]
 """Takes the places where a picture may lie and gives the one that counts, None if it is missing."""
-Check = Callable[[str, int, int], bool]
-"""Whether the picture at a path can be read and has this width and height."""
+Size = tuple[int, int]
+Check = Callable[[str, int, int], Size | None]
+"""The (width, height) of the picture at a path; None where it cannot be read or has another width and height than these.
+
+A source that does not know them says 0 and 0, which every picture fits.
+"""
+
+STANDALONE = "image_text"
+"""Role of texts that make an image worth keeping by themselves; to others regions belong."""
+
+
+def as_annotated(_path: str, width: int, height: int) -> Size | None:
+    """Believes the annotations."""
+    return width, height
 
 
 def join(
-    sources: Sequence[SourceRows], policy: Policy, find_picture: Find, check_picture: Check = lambda *_: True
+    sources: Sequence[SourceRows], policy: Policy, find_picture: Find, check_picture: Check = as_annotated
 ) -> Joined:
     """Join the rows of several sources on the image; the first source that has an object gives its mask."""
     grouped = _group(sources)
+    splits = _splits(grouped)
     scenes: list[Scene] = []
     rejects: list[Reject] = []
     for image_id in sorted(grouped):
-        scene, rejected = _scene(image_id, grouped[image_id], policy, find_picture, check_picture)
+        parts = grouped[image_id]
+        barred = bool(splits[_identity(image_id, parts)] & policy.exclude_evaluation)
+        scene, rejected = _scene(image_id, parts, policy, find_picture, check_picture, barred=barred)
         scenes += [scene] if scene else []
         rejects += rejected
     return Joined(scenes, rejects, _read(grouped))
@@ -84,42 +99,62 @@ def _group(sources: Sequence[SourceRows]) -> dict[str, _Parts]:
     return grouped
 
 
+def _identity(image_id: str, parts: _Parts) -> str:
+    """The picture's name in the source that other sources know it by."""
+    return next((image.same_as for image in parts.images if image.same_as), image_id)
+
+
+def _splits(grouped: dict[str, _Parts]) -> dict[str, set[str]]:
+    """The splits that each picture has in any source, under any of its names."""
+    splits: dict[str, set[str]] = defaultdict(set)
+    for image_id, parts in grouped.items():
+        splits[_identity(image_id, parts)] |= {one.split for one in (*parts.images, *parts.regions)}
+    return splits
+
+
 def _scene(
-    image_id: str, parts: _Parts, policy: Policy, find_picture: Find, check_picture: Check
+    image_id: str, parts: _Parts, policy: Policy, find_picture: Find, check_picture: Check, *, barred: bool
 ) -> tuple[Scene | None, list[Reject]]:
     """The scene with the rejects among its regions; None, with a reject for every record, where it is left out."""
-    reason = _left_out(image_id, parts, policy)
+    reason = _left_out(image_id, parts, policy, barred=barred)
     if reason:
         return None, _reject_all(image_id, parts, reason)
     path = find_picture(_candidates(parts.images))
     if path is None:
         return None, _reject_all(image_id, parts, "image_missing")
     first = next((image for image in parts.images if image.width and image.height), parts.images[0])
-    if not check_picture(path, first.width, first.height):
+    size = check_picture(path, first.width, first.height)
+    if size is None or not all(size):
         return None, _reject_all(image_id, parts, "image_unreadable")
-    regions, rejects = merge(parts.regions, (first.height, first.width))
-    if not regions:  # each region has a reason of its own
+    width, height = size
+    regions, rejects = merge(parts.regions, (height, width))
+    if not regions and not _stands_alone(parts):  # each region has a reason of its own
         return None, rejects + _reject_all(image_id, parts._replace(regions=[]), "no_regions")
-    share = stable_fraction(policy.seed, "split", image_id)
+    identity = _identity(image_id, parts)
+    share = stable_fraction(policy.seed, "split", identity)
     scene = Scene(
-        image_id=image_id, path=path, width=first.width, height=first.height,
+        image_id=image_id, path=path, width=width, height=height,
         split="val" if share < policy.val_fraction else TRAIN,
         regions=tuple(regions), texts=tuple(parts.texts), images=tuple(parts.images),
+        same_as=identity if identity != image_id else "",
     )  # fmt: skip
     return scene, rejects
 
 
-def _left_out(image_id: str, parts: _Parts, policy: Policy) -> str | None:
+def _left_out(image_id: str, parts: _Parts, policy: Policy, *, barred: bool) -> str | None:
     if not parts.images:
         return "unknown_image"
-    splits = {image.split for image in parts.images} | {region.split for region in parts.regions}
-    if splits & policy.exclude_evaluation:
+    if barred:
         return "evaluation_split"
-    if not parts.regions:
+    if not parts.regions and not _stands_alone(parts):
         return "no_regions"
     if policy.limit_to is not None and image_id not in policy.limit_to:
         return "over_limit"
     return None
+
+
+def _stands_alone(parts: _Parts) -> bool:
+    return any(text.role == STANDALONE for text in parts.texts)
 
 
 def _reject_all(image_id: str, parts: _Parts, reason: str) -> list[Reject]:
@@ -137,14 +172,15 @@ def _candidates(images: Iterable[Image]) -> list[str]:
 def merge(regions: Iterable[Region], size: tuple[int, int]) -> tuple[list[Region], list[Reject]]:
     """One region per region id, with the expressions of all; the same mask and category twice is a `duplicate_region`.
 
-    `size` is the image's (height, width); a mask of another size is rejected.
+    `size` is the image's (height, width); a mask of another size is rejected. Two sources may well have the same mask
+    under two ids (PACO's objects are LVIS's), and each knows something else of it.
     """
     merged: dict[str, Region] = {}
-    masks: dict[tuple[str, str], str] = {}
+    masks: dict[tuple[str, str, str], str] = {}
     rejects: list[Reject] = []
     for region in regions:
         known = merged.get(region.region_id)
-        shape = (region.category, region.mask.counts)
+        shape = (region.source, region.category, region.mask.counts)
         if region.mask.size != size:
             rejects += _region_rejects(region, "size_mismatch", f"mask {region.mask.size}, image {size}")
         elif known is not None:

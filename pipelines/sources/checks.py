@@ -12,7 +12,6 @@ from pipelines.sources.coco_json import Columns, Images, InstanceFile
 from pipelines.sources.json_window import record_key
 from pipelines.sources.spec import Annotations, Finding, Ints
 from schemas.columns import ANNOTATION
-from schemas.keys import slot
 from schemas.records import TRAIN, Image
 
 _REASONS = ("", "duplicate_id", "unknown_image", "unknown_category", "malformed_record", "crowd")
@@ -29,6 +28,7 @@ _DENSE = 1 << 24
 """Ids below this are looked up in a table; COCO's images have numbers below 600,000."""
 
 EXPRESSIONS = ANNOTATION.field("expressions").type
+ATTRIBUTES = ANNOTATION.field("attributes").type
 
 
 class Links(NamedTuple):
@@ -113,14 +113,14 @@ def annotations(
 ) -> Annotations:
     """The checked annotations of a file; region ids are `<prefix>/<annotation id>`.
 
-    `columns` replaces `ordinal`, `split` or `expressions`, which are the position in the file, train, and none.
+    `columns` replaces `ordinal`, `split`, `part_of`, `attributes` or `expressions`: the position in the file, train, none.
     """
     kept = checked.columns
     categories = list(file.categories.values())
     image_ids = [image.image_id for image in images.rows]
     boxes = pa.FixedSizeListArray.from_arrays(pa.array(kept.boxes.ravel()), 4)
     frame = {
-        "slot": pa.array(_pick([slot(each) for each in image_ids], checked.images, np.uint8)),
+        "slot": pa.array(_pick([image.slot for image in images.rows], checked.images, np.uint8)),
         "region_id": pc.binary_join_element_wise(prefix, pc.cast(pa.array(kept.objects), pa.string()), "/"),
         "image_id": _dictionary(checked.images, image_ids),
         "source": _repeated(source, len(kept.ids)),
@@ -130,7 +130,10 @@ def annotations(
         "source_box": boxes,
         "split": _repeated(TRAIN, len(kept.ids)),
         "part_of": _repeated("", len(kept.ids)),
-        "expressions": _no_expressions(len(kept.ids)),
+        "part": _dictionary(checked.categories, [category.part for category in categories]),
+        "whole": _dictionary(checked.categories, [category.whole for category in categories]),
+        "attributes": _empty_lists(ATTRIBUTES, len(kept.ids)),
+        "expressions": _empty_lists(EXPRESSIONS, len(kept.ids)),
         "width": pa.array(_pick([image.width for image in images.rows], checked.images, np.int32)),
         "height": pa.array(_pick([image.height for image in images.rows], checked.images, np.int32)),
     }
@@ -149,6 +152,6 @@ def _repeated(value: str, count: int) -> pa.Array:
     return _dictionary(np.zeros(count, np.int64), [value])
 
 
-def _no_expressions(count: int) -> pa.Array:
-    empty = pa.array([], EXPRESSIONS.value_type)
+def _empty_lists(kind: pa.DataType, count: int) -> pa.Array:
+    empty = pa.array([], kind.value_type)
     return pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), empty)

@@ -66,7 +66,7 @@ def local_files(files: dict[str, str]) -> Iterator[dict[str, str]]:
                 local[role] = os.path.join(folder, role)
                 with readable(path):
                     fs, name = fsspec.url_to_fs(path)
-                    fs.get_file(name, local[role])
+                    fs.get(name, local[role], recursive=bool(fs.isdir(name)))
             local[role] = local[role].removeprefix("file://")
         yield local
 
@@ -74,7 +74,7 @@ def local_files(files: dict[str, str]) -> Iterator[dict[str, str]]:
 def write(reading: Reading, folder: str) -> int:
     """Write a reading's files, all but the last; returns the number of annotation parts."""
     storage.write_table(storage.join(folder, "images.parquet"), image_table(reading), row_group=ROW_GROUP)
-    storage.write_table(storage.join(folder, "texts.parquet"), text_table(reading.texts), row_group=ROW_GROUP)
+    storage.write_table(storage.join(folder, "texts.parquet"), text_table(reading), row_group=ROW_GROUP)
     rejects = pa.Table.from_pylist([msgspec.to_builtins(reject) for reject in reading.rejects], schema=REJECT)
     storage.write_table(storage.join(folder, "rejects.parquet"), rejects)
     storage.write_bytes(storage.join(folder, "vocabulary.json"), vocabulary_bytes(reading.categories))
@@ -105,7 +105,10 @@ def part_count(rows: int) -> int:
 
 def annotation_order(annotations: Annotations) -> npt.NDArray[np.int64]:
     """Rows by slot, then image, then position in the file."""
-    images = annotations.frame["image_id"].combine_chunks()
+    images = annotations.frame["image_id"]
+    if not pa.types.is_dictionary(images.type):
+        images = images.dictionary_encode()
+    images = images.unify_dictionaries().combine_chunks()
     names = images.dictionary.to_numpy(zero_copy_only=False)
     rank = np.empty(len(names), np.int64)
     rank[np.argsort(names.astype(str), kind="stable")] = np.arange(len(names))
@@ -115,15 +118,16 @@ def annotation_order(annotations: Annotations) -> npt.NDArray[np.int64]:
 
 def image_table(reading: Reading) -> pa.Table:
     """Images by slot, then id."""
-    slots = {image.image_id: slot(image.image_id) for image in reading.images}
+    slots = {image.image_id: image.slot for image in reading.images}
     ordered = sorted(reading.images, key=lambda image: (slots[image.image_id], image.image_id))
     return _table(ordered, slots, IMAGE)
 
 
-def text_table(texts: list[ImageText]) -> pa.Table:
-    """Texts by slot, then image, then position in the file."""
-    slots = {image: slot(image) for image in {text.image_id for text in texts}}
-    ordered = sorted(texts, key=lambda text: (slots[text.image_id], text.image_id, text.ordinal))
+def text_table(reading: Reading) -> pa.Table:
+    """Texts by slot, then image, then position in the file. LLaVA's are about images that another source lists."""
+    slots = {image.image_id: image.slot for image in reading.images}
+    slots |= {text.image_id: slot(text.image_id) for text in reading.texts if text.image_id not in slots}
+    ordered = sorted(reading.texts, key=lambda text: (slots[text.image_id], text.image_id, text.ordinal))
     return _table(ordered, slots, TEXT)
 
 

@@ -58,7 +58,7 @@ def locate(spec: SourceSpec, data: str, overrides: dict[str, str]) -> Located | 
             f"source {spec.name} has no file {unknown[0]!r}", hint=f"Its files are: {', '.join(sorted(spec.roles()))}."
         )
     paths = {role: resolve(data, overrides.get(role, file.path)) for role, file in spec.roles().items()}
-    there = {role for role, path in paths.items() if is_file(path)}
+    there = {role for role, file in spec.roles().items() if is_there(paths[role], file)}
     complete = [layout for layout in spec.layouts if {file.role for file in layout if file.required} <= there]
     if not complete:
         return Missing(
@@ -74,10 +74,19 @@ def locate(spec: SourceSpec, data: str, overrides: dict[str, str]) -> Located | 
     )
 
 
-def is_file(path: str) -> bool:
-    """Whether a file, not a folder, is there."""
+def is_there(path: str, file: FileSpec) -> bool:
+    """Whether a file, or where a folder is meant a folder with a file of the right suffix in it, is there."""
     fs, name = fsspec.url_to_fs(path)
-    return bool(fs.isfile(name))
+    if not file.suffix:
+        return bool(fs.isfile(name))
+    return any(found.endswith(file.suffix) for _, _, names in fs.walk(name) for found in names)
+
+
+def files_below(path: str, suffix: str) -> list[str]:
+    """Paths relative to a folder of its files of a suffix, at any depth, sorted; hidden ones are left out."""
+    fs, root = fsspec.url_to_fs(path)
+    found = (posixpath.relpath(each, root) for each in fs.find(root))
+    return sorted(each for each in found if each.endswith(suffix) and not posixpath.basename(each).startswith("."))
 
 
 @contextmanager
@@ -131,12 +140,28 @@ def _remembered(path: str, memory: dict[str, Any]) -> list[Any]:
     with readable(path):
         fs, name = fsspec.url_to_fs(path)
         info = fs.info(name)
-    changed = next((str(info[field]) for field in ("mtime", "LastModified", "updated", "etag") if field in info), "")
+    if info["type"] == "directory":
+        return [0, "", _folder_state(path)]
+    changed = _changed(info)
     stamp = [info["size"], changed]
     known = memory.get(path)
     if known and changed and known[:2] == stamp:
         return list(known)
     return [*stamp, sha256_of(path)]
+
+
+def _folder_state(path: str) -> str:
+    """Names, sizes and times of change of a folder's files: to read 80,000 files for a checksum would take as long as
+    to use them.
+    """
+    fs, root = fsspec.url_to_fs(path)
+    with readable(path):
+        found = fs.find(root, detail=True)
+    return digest(*(f"{posixpath.relpath(name, root)}|{one['size']}|{_changed(one)}" for name, one in found.items()))
+
+
+def _changed(info: dict[str, Any]) -> str:
+    return next((str(info[field]) for field in ("mtime", "LastModified", "updated", "etag") if field in info), "")
 
 
 def sha256_of(path: str) -> str:

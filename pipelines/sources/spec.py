@@ -27,6 +27,8 @@ class FileSpec(Record, frozen=True, kw_only=True):
     where: str
     """The page that offers it, with a word on registration where there is any."""
     required: bool = True
+    suffix: str = ""
+    """Not empty where `path` is a folder: its files of this suffix, at any depth, are read."""
     size: int | None = None
     """Bytes, where known; so are the checksums."""
     sha256: str = ""
@@ -66,9 +68,11 @@ class Annotations:
     `starts` and `lengths` are the segmentations' places in the local file `path`, in bytes.
     """
 
-    def __init__(self, frame: pa.Table, path: str, starts: Ints, lengths: Ints) -> None:
+    def __init__(self, frame: pa.Table, path: str, starts: Ints, lengths: Ints, keep: object = None) -> None:
+        """`keep` is kept as long as this is: what removes `path` when it goes."""
         self.frame = frame
         self.path = path
+        self._keep = keep
         self.starts = starts
         self.lengths = lengths
         self.slots: npt.NDArray[np.uint8] = frame["slot"].to_numpy().astype(np.uint8)

@@ -1,0 +1,96 @@
+"""Annotations collected record by record, on disk: for sources that are not one COCO-style JSON file.
+
+Visual Genome has 5.4 million regions and Pascal-Part 10,103 files. What is collected goes to two temporary files, the
+columns and the segmentations, so that memory holds one batch.
+"""
+
+import os
+import tempfile
+from array import array
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.ipc
+
+from pipelines.sources.spec import Annotations
+from schemas.columns import ANNOTATION
+from schemas.records import TRAIN, Attribute, Box, Category, Expression, Image
+
+BATCH = 16_384
+"""Annotations in memory."""
+
+_FRAME = pa.schema([field for field in ANNOTATION if field.name != "segmentation"])
+_NO_CATEGORY = Category(name="", text="")
+
+
+class Spool:
+    """Collects the checked annotations of one source; `annotations` ends the collecting."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._folder = tempfile.TemporaryDirectory()
+        self._columns: dict[str, list[Any]] = {name: [] for name in _FRAME.names}
+        self._lengths = array("q")
+        self._frame_path = os.path.join(self._folder.name, "frame.arrow")
+        self._path = os.path.join(self._folder.name, "segmentations")
+        self._segmentations = open(self._path, "wb")  # noqa: SIM115 - closed by `annotations`
+        self._frame = pyarrow.ipc.new_file(self._frame_path, _FRAME)
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def add(
+        self,
+        region_id: str,
+        image: Image,
+        category: Category | None,
+        segmentation: bytes,
+        box: Box,
+        *,
+        part_of: str = "",
+        attributes: tuple[Attribute, ...] = (),
+        expressions: tuple[Expression, ...] = (),
+        split: str = TRAIN,
+    ) -> None:
+        """Add an annotation; `segmentation` is the JSON of polygons or RLE, `box` [x, y, width, height] in pixels.
+
+        A region that has a text only has no category. Its ordinal is its place in the order of adding.
+        """
+        named = category or _NO_CATEGORY
+        values = {
+            "slot": image.slot, "region_id": region_id, "image_id": image.image_id, "source": self._source,
+            "ordinal": len(self._lengths), "category": named.text, "category_raw": named.name, "source_box": box,
+            "split": split, "part_of": part_of, "part": named.part, "whole": named.whole,
+            "attributes": [(one.type, one.name) for one in attributes],
+            "expressions": [(one.source, one.text, one.ordinal) for one in expressions],
+            "width": image.width, "height": image.height,
+        }  # fmt: skip
+        for name, column in self._columns.items():
+            column.append(values[name])
+        self._segmentations.write(segmentation)
+        self._lengths.append(len(segmentation))
+        if len(self._columns["slot"]) == BATCH:
+            self._flush()
+
+    def annotations(self) -> Annotations:
+        """All that was added; the temporary files go when this does."""
+        self._flush()
+        self._frame.close()
+        self._segmentations.close()
+        frame = pyarrow.ipc.open_file(pa.memory_map(self._frame_path)).read_all()
+        lengths = np.frombuffer(self._lengths, np.int64) if self._lengths else np.zeros(0, np.int64)
+        return Annotations(frame, self._path, np.cumsum(lengths) - lengths, lengths, keep=self._folder)
+
+    def _flush(self) -> None:
+        columns = [pa.array(self._columns[field.name], field.type) for field in _FRAME]
+        self._frame.write(pa.record_batch(columns, schema=_FRAME))
+        for column in self._columns.values():
+            column.clear()
+
+
+def rectangle(box: Box) -> bytes:
+    """The segmentation of a box [x, y, width, height]: one polygon."""
+    x, y, w, h = box
+    return msgspec.json.encode([[x, y, x + w, y, x + w, y + h, x, y + h]])
