@@ -56,7 +56,8 @@ IMAGE = pa.schema([
 
 TEXT = pa.schema([
     ("slot", pa.uint8()), ("image_id", pa.string()), ("source", pa.string()), ("role", pa.string()),
-    ("ordinal", pa.int32()), ("text", pa.string()), ("turns", pa.list_(pa.string())), ("regions", pa.list_(pa.string())),
+    ("ordinal", pa.int32()), ("text", pa.string()),
+    ("turns", pa.list_(pa.string())), ("regions", pa.list_(pa.string())),
 ])  # fmt: skip
 
 REGION = pa.schema([

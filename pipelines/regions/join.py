@@ -56,7 +56,7 @@ Find = Callable[[Sequence[str]], str | None]
 """Takes the places where a picture may lie and gives the one that counts, None if it is missing."""
 Size = tuple[int, int]
 Check = Callable[[str, int, int], Size | None]
-"""The (width, height) of the picture at a path; None where it cannot be read or has another width and height than these.
+"""The (width, height) of the picture at a path; None where it cannot be read or has another size than this.
 
 A source that does not know them says 0 and 0, which every picture fits.
 """

@@ -113,7 +113,8 @@ def annotations(
 ) -> Annotations:
     """The checked annotations of a file; region ids are `<prefix>/<annotation id>`.
 
-    `columns` replaces `ordinal`, `split`, `part_of`, `attributes` or `expressions`: the position in the file, train, none.
+    `columns` replaces `ordinal`, `split`, `part_of`, `attributes` or `expressions`, which are the position in the file,
+    train, and none.
     """
     kept = checked.columns
     categories = list(file.categories.values())

@@ -26,7 +26,7 @@ def annotation(number: int, segmentation: Any, expressions: tuple[str, ...] = ()
     return {
         "slot": 0, "region_id": f"coco/{number}", "image_id": IMAGE_ID, "source": "refcoco" if expressions else "coco",
         "ordinal": number, "category": "dog", "category_raw": "dog", "source_box": [1.0, 2.0, 3.0, 4.0],
-        "split": "train", "part_of": "", "width": WIDTH, "height": HEIGHT,
+        "split": "train", "part_of": "", "part": "", "whole": "", "attributes": [], "width": WIDTH, "height": HEIGHT,
         "segmentation": segmentation if isinstance(segmentation, str) else json.dumps(segmentation),
         "expressions": [{"source": "refcoco", "text": text, "ordinal": i} for i, text in enumerate(expressions)],
     }  # fmt: skip
