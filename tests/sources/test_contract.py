@@ -16,9 +16,8 @@ from pipelines.sources.locate import Located, cache_key, locate
 from pipelines.sources.spec import Annotations, Source
 from schemas.columns import ANNOTATION, IMAGE, REJECT, TEXT
 from schemas.errors import SourceError
-from schemas.keys import slot
 from schemas.records import TRAIN
-from tests.sources.contract import CASES, IDS, Case
+from tests.sources.contract import CASES, IDS, LISTS_OF_IMAGES, Case
 
 every_case = pytest.mark.parametrize("case", CASES, ids=IDS)
 every_source = pytest.mark.parametrize("name", SOURCES)
@@ -65,15 +64,17 @@ def test_every_record_is_kept_or_rejected_with_its_reason(case: Case, tmp_path: 
 
 @every_case
 def test_what_is_kept_is_there(case: Case, tmp_path: pathlib.Path) -> None:
-    """The ledger's `kept` against the rows that were written: images, texts, annotations or expressions."""
+    """The ledger's `kept` against the rows that were written. A file of its own is an image."""
     cache = ingest(case.source, case.located(), str(tmp_path))
     rows = cache.annotations() if cache.parts else ANNOTATION.empty_table()
     there = {
+        "files": len(cache.images()),
         "images": len(cache.images()),
         "annotations": rows.num_rows,
+        "attributes": sum(map(len, rows["attributes"].to_pylist())),
         "expressions": sum(map(len, rows["expressions"].to_pylist())),
-        "captions": len(cache.texts()),
-        "records": len(cache.texts()),
+        "captions": sum(text.role == "caption" for text in cache.texts()),
+        "records": sum(text.role != "caption" for text in cache.texts()),
     }
     kept = {line.unit: line.kept for line in cache.ledger()}
     assert kept == {unit: there[unit] for unit in kept}
@@ -99,18 +100,19 @@ def test_files_have_the_agreed_columns(case: Case, tmp_path: pathlib.Path) -> No
 @every_case
 def test_rows_are_well_formed(case: Case, tmp_path: pathlib.Path) -> None:
     cache = ingest(case.source, case.located(), str(tmp_path))
-    names = {category.name: category.text for category in cache.vocabulary()}
+    names = {"": ""} | {category.name: category.text for category in cache.vocabulary()}
+    expected = case.expected_names
     known = {TRAIN, *case.source.spec.evaluation}
     images = {image.image_id: image for image in cache.images()}
     for image in images.values():
-        assert re.fullmatch(r"coco/\d{12}", image.image_id)
+        assert re.fullmatch(expected.images, image.image_id)
         assert image.paths
-        assert all(re.fullmatch(r"coco/(train|val)2017/[^/]+", path) for path in image.paths)
+        assert all(re.fullmatch(expected.paths, path) for path in image.paths)
         assert image.split in known
         assert {*image.present, *image.absent, *image.not_exhaustive} <= set(names)
     for row in cache.annotations().to_pylist() if cache.parts else []:
-        assert re.fullmatch(r"(coco|lvis)/\d+", row["region_id"])
-        assert row["slot"] == slot(row["image_id"])
+        assert re.fullmatch(expected.regions, row["region_id"])
+        assert row["slot"] == images[row["image_id"]].slot
         assert (row["width"], row["height"]) == (images[row["image_id"]].width, images[row["image_id"]].height)
         assert row["category"] == names[row["category_raw"]]
         assert row["source"] == case.name
@@ -118,7 +120,8 @@ def test_rows_are_well_formed(case: Case, tmp_path: pathlib.Path) -> None:
         assert row["segmentation"][0] in "[{"
         assert all(text["source"] == case.name for text in row["expressions"])
     for text in cache.texts():
-        assert text.text == text.text.strip() != ""
+        assert bool(text.text) != bool(text.turns)
+        assert all(said == said.strip() for said in (text.text, *text.turns))
 
 
 @every_case
@@ -165,7 +168,7 @@ def test_unchanged_files_are_read_once(case: Case, tmp_path: pathlib.Path) -> No
     moved = data.rename(tmp_path / "elsewhere")
     assert ingest(counting, case.located(moved), str(tmp_path / "work")).key == first.key
     assert len(reads) == 1
-    changed = pathlib.Path(next(iter(case.located(moved).files.values())))
+    changed = next(iter(case.raw_files(moved).values()))[0]
     changed.write_bytes(changed.read_bytes() + b"\n")
     assert ingest(counting, case.located(moved), str(tmp_path / "work")).key != first.key
     assert len(reads) == 2
@@ -197,17 +200,30 @@ def test_what_a_killed_run_left_behind_is_replaced(case: Case, tmp_path: pathlib
 @every_case
 def test_a_file_cut_off_is_an_error_with_its_place(case: Case, tmp_path: pathlib.Path) -> None:
     data = shutil.copytree(case.folder, tmp_path / "data")
-    located = case.located(data)
-    for role, path in located.files.items():
-        if role in ("val", "val_instances", "mdetr_val"):
-            continue  # only their images are read, the rest of the file is not looked at
-        content = pathlib.Path(path).read_bytes()
+    for role, (path, *_) in case.raw_files(data).items():
+        if role in LISTS_OF_IMAGES or role in case.folders():
+            continue
+        content = path.read_bytes()
         for size in (0, 1, len(content) // 3, len(content) // 2, len(content.rstrip()) - 1):
-            pathlib.Path(path).write_bytes(content[:size])
-            with pytest.raises(SourceError, match=rf"{re.escape(path)}.*byte {size}\b") as caught:
-                case.source.read(located.files)
+            path.write_bytes(content[:size])
+            with pytest.raises(SourceError, match=rf"{re.escape(str(path))}.*byte {size}\b") as caught:
+                case.source.read(case.located(data).files)
             assert caught.value.hint
-        pathlib.Path(path).write_bytes(content)
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.folders()], ids=lambda case: case.folder.name)
+def test_a_file_of_a_folder_cut_off_is_a_reject(case: Case, tmp_path: pathlib.Path) -> None:
+    """One bad file among thousands stops nothing."""
+    data = shutil.copytree(case.folder, tmp_path / "data")
+    files = case.raw_files(data)
+    for role in case.folders().keys() & files.keys():
+        for path in files[role]:
+            content = path.read_bytes()
+            path.write_bytes(content[: len(content) // 2])
+            rejects = case.source.read(case.located(data).files).rejects
+            assert any(each.reason == "malformed_record" and path.name in each.detail + each.key for each in rejects)
+            path.write_bytes(content)
 
 
 @every_source
