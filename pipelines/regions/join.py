@@ -7,16 +7,24 @@ the others add their expressions.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
+from pipelines.regions.overlap import Listing, Overlap, overlap
 from schemas.keys import stable_fraction
 from schemas.records import TRAIN, Image, ImageText, Region, Reject, Scene
 
 STAGE = "join"
 IMAGES = "images"
 """The `source` of the ledger line that counts distinct images."""
+
+
+class Noise(Protocol):
+    """A list of wrong referring expressions."""
+
+    def names(self, source: str, region_id: str, text: str) -> bool:
+        """Whether the list names this text of this region in this source."""
 
 
 class Policy(NamedTuple):
@@ -27,6 +35,8 @@ class Policy(NamedTuple):
     exclude_evaluation: frozenset[str] = frozenset()
     limit_to: frozenset[str] | None = None
     """Image ids; None for all."""
+    noise: Noise | None = None
+    """Expressions that are rejected as `label_noise`."""
 
 
 class SourceRows(NamedTuple):
@@ -44,6 +54,8 @@ class Joined(NamedTuple):
     scenes: list[Scene]
     rejects: list[Reject]
     read: dict[tuple[str, str], int]
+    overlap: list[Overlap]
+    """Training records in evaluation sets, before these are kept out."""
 
 
 class _Parts(NamedTuple):
@@ -84,7 +96,16 @@ def join(
         scene, rejected = _scene(image_id, parts, policy, find_picture, check_picture, barred=barred)
         scenes += [scene] if scene else []
         rejects += rejected
-    return Joined(scenes, rejects, _read(grouped))
+    return Joined(scenes, rejects, _read(grouped), overlap([_listing(source) for source in sources]))
+
+
+def _listing(rows: SourceRows) -> Listing:
+    return Listing(
+        rows.name,
+        [(image.image_id, image.split, image.same_as) for image in rows.images],
+        [text.image_id for text in rows.texts],
+        [(region.image_id, region.split, region.region_id) for region in rows.regions],
+    )
 
 
 def _group(sources: Sequence[SourceRows]) -> dict[str, _Parts]:
@@ -127,7 +148,9 @@ def _scene(
     if size is None or not all(size):
         return None, _reject_all(image_id, parts, "image_unreadable")
     width, height = size
-    regions, rejects = merge(parts.regions, (height, width))
+    clear, noisy = _without_noise(parts.regions, policy.noise)
+    regions, rejects = merge(clear, (height, width))
+    rejects += noisy
     if not regions and not _stands_alone(parts):  # each region has a reason of its own
         return None, rejects + _reject_all(image_id, parts._replace(regions=[]), "no_regions")
     identity = _identity(image_id, parts)
@@ -162,6 +185,23 @@ def _reject_all(image_id: str, parts: _Parts, reason: str) -> list[Reject]:
         Reject(stage=STAGE, source=source, unit=unit, key=key, reason=reason)
         for source, unit, key in _records(image_id, parts)
     ]
+
+
+def _without_noise(regions: Sequence[Region], noise: Noise | None) -> tuple[Sequence[Region], list[Reject]]:
+    """Regions without the expressions that a list names; one that has only such goes with them."""
+    if noise is None:
+        return regions, []
+    kept: list[Region] = []
+    rejects: list[Reject] = []
+    for region in regions:
+        wrong = tuple(e for e in region.expressions if noise.names(e.source, region.region_id, e.text))
+        if not wrong:
+            kept.append(region)
+            continue
+        rejects += _region_rejects(msgspec.structs.replace(region, expressions=wrong), "label_noise", "")
+        rest = tuple(e for e in region.expressions if e not in wrong)
+        kept += [msgspec.structs.replace(region, expressions=rest)] if rest else []
+    return kept, rejects
 
 
 def _candidates(images: Iterable[Image]) -> list[str]:

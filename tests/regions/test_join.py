@@ -228,7 +228,7 @@ def test_regions_and_expressions_keep_the_order_of_their_rows() -> None:
 
 
 def test_nothing_to_join() -> None:
-    assert joined() == Joined([], [], {(IMAGES, "images"): 0})
+    assert joined() == Joined([], [], {(IMAGES, "images"): 0}, [])
 
 
 def test_the_same_mask_in_two_sources_stays() -> None:
