@@ -45,14 +45,17 @@ class Checked(NamedTuple):
     images: Ints
     categories: Ints
     findings: list[Finding]
+    rows: Ints
+    """Their places among the annotations of the file that could be decoded."""
 
     def take(self, rows: Ints) -> "Checked":
         """These rows only."""
-        return Checked(self.columns.take(rows), self.images[rows], self.categories[rows], self.findings)
+        taken = (self.columns.take(rows), self.images[rows], self.categories[rows])
+        return Checked(*taken, self.findings, self.rows[rows])
 
 
 def lookup(values: Ints, keys: Ints) -> Ints:
-    """Position in `keys` (no repeats, none negative) of each value; -1 where it is not there."""
+    """Position in `keys` (no repeats, none negative) of each value, which may be any; -1 where it is not there."""
     highest = int(keys.max(initial=0))
     if highest >= _DENSE:
         order = np.argsort(keys, kind="stable")
@@ -60,7 +63,7 @@ def lookup(values: Ints, keys: Ints) -> Ints:
         return np.where(keys[found] == values, found, -1)
     table = np.full(highest + 2, -1, np.int64)
     table[keys] = np.arange(len(keys))
-    return table[np.clip(values, 0, highest + 1)]
+    return table[np.clip(values, -1, highest + 1)]
 
 
 def first_of_each(ids: Ints) -> npt.NDArray[np.bool_]:
@@ -84,7 +87,7 @@ def check(file: InstanceFile, links: Links) -> Checked:
     reason = np.where(faults.any(axis=0), faults.argmax(axis=0) + 1, 0)
     kept = np.flatnonzero(reason == 0)
     findings = [_finding(found, file.unit, row, int(reason[row])) for row in np.flatnonzero(reason).tolist()]
-    return Checked(found.take(kept), links.images[kept], links.categories[kept], findings)
+    return Checked(found.take(kept), links.images[kept], links.categories[kept], findings, kept)
 
 
 def _finding(columns: Columns, unit: str, row: int, reason: int) -> Finding:

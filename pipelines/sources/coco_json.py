@@ -4,7 +4,7 @@ Shared by COCO, RefCOCO's `instances.json`, Osprey's MDETR files and LVIS. Forma
 Fields that are not named here are ignored.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import chain
 from operator import attrgetter
 from typing import Annotated, Any, NamedTuple
@@ -109,8 +109,16 @@ def read_instances(
     image_entry: type[ImageEntry] = ImageEntry,
     annotation_entry: type[AnnotationEntry] = AnnotationEntry,
     unit: str = "annotations",
+    *,
+    extra: Callable[[Window], None] | None = None,
+    optional: Collection[str] = (),
+    values: dict[str, bytes] | None = None,
 ) -> InstanceFile:
-    """All of an instances file. Raises SourceError where it is no such file."""
+    """All of an instances file. Raises SourceError where it is no such file.
+
+    `extra` is shown each window of annotations, for fields that `Columns` has not; `optional` and `values` are those
+    of `read_lists`.
+    """
     images: list[Any] = []
     image_index: list[int] = []
     columns: list[Columns] = []
@@ -123,7 +131,7 @@ def read_instances(
         "annotations": msgspec.json.Decoder(list[annotation_entry]),  # type: ignore[valid-type]
         "categories": msgspec.json.Decoder(list[CategoryEntry]),
     }
-    for window in read_lists(path, decoders):
+    for window in read_lists(path, decoders, optional=optional, values=values):
         if window.array == "categories":
             categories |= _categories(path, window)
             continue
@@ -134,6 +142,8 @@ def read_instances(
             image_index += window.indices
         else:
             columns.append(_columns(window))
+            if extra:
+                extra(window)
     return InstanceFile(path, images, image_index, _joined(columns), categories, findings, read, unit)
 
 
@@ -145,15 +155,24 @@ def image_rows(
     *,
     exhaustive: bool,
 ) -> Images:
-    """Image rows of entries whose file name is safe and whose id is new."""
+    """Rows of entries about COCO's images, whose file name is safe and whose id is new."""
+    return rows_of(entries, index, lambda entry: image_row(entry, entry.id, source, folder, exhaustive=exhaustive))
+
+
+def rows_of(entries: Iterable[ImageEntry], index: Iterable[int], row: Callable[[Any], Image]) -> Images:
+    """Rows, made by `row`, of entries whose file name is safe, whose id is new, and whose picture is."""
     rows: dict[int, Image] = {}
+    names: set[str] = set()
     findings: list[Finding] = []
     for entry, position in zip(entries, index, strict=True):
         reason = "duplicate_id" if entry.id in rows else "" if is_safe_entry(entry) else "unsafe_path"
-        if reason:
-            findings.append(Finding(record_key("images", position, entry.id), reason, entry.file_name or ""))
+        made = None if reason else row(entry)
+        if made is None or made.image_id in names:
+            found = Finding(record_key("images", position, entry.id), reason or "duplicate_id", entry.file_name or "")
+            findings.append(found)
             continue
-        rows[entry.id] = image_row(entry, entry.id, source, folder, exhaustive=exhaustive)
+        rows[entry.id] = made
+        names.add(made.image_id)
     return Images(list(rows.values()), np.fromiter(rows, np.int64, len(rows)), findings)
 
 

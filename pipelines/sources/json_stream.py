@@ -6,7 +6,7 @@ built. A file that is not JSON is a `SourceError` with its byte position; a reco
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, BinaryIO
 
 import fsspec
@@ -27,24 +27,33 @@ _raw_list = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def read_lists(
-    path: str, decoders: dict[str, msgspec.json.Decoder[Any]], *, only: bool = False, window: int = WINDOW
+    path: str,
+    decoders: dict[str, msgspec.json.Decoder[Any]],
+    *,
+    only: bool = False,
+    window: int = WINDOW,
+    optional: Collection[str] = (),
+    values: dict[str, bytes] | None = None,
 ) -> Iterator[Window]:
     """Windows of the named lists of a JSON object, in the order of the file; other members are passed over.
 
-    With `only`, reading stops after the last of the named lists.
+    With `only`, reading stops after the last of the named lists. The lists in `optional` may lack. The text of the
+    members named in `values`, which are small, is put there.
 
     Raises:
         SourceError: where the file is not JSON, is cut off, or lacks one of the lists.
     """
     with fsspec.open(path, "rb") as stream:
         text = JsonText(stream, path, window)
-        missing = set(decoders)
+        missing = set(decoders) - set(optional)
         for name in text.members(decoders):
             if name in decoders:
                 missing.discard(name)
                 yield from text.records(name, decoders[name])
                 if only and not missing:
                     return
+            elif values is not None and name in values:
+                values[name] = text.value()
             else:
                 text.skip(name)
         if missing:

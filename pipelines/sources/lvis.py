@@ -3,15 +3,14 @@
 Annotated federatedly: a category is known to be absent only from the images whose `neg_category_ids` name it.
 """
 
-import msgspec
-
 from pipelines.sources.checks import annotations, check, link, with_present
-from pipelines.sources.coco_json import ImageEntry, image_rows, read_instances
+from pipelines.sources.coco_json import image_rows, read_instances
 from pipelines.sources.evaluation import add_evaluation_images
+from pipelines.sources.federated import FederatedImage, federated
 from pipelines.sources.names import image_id
 from pipelines.sources.spec import FileSpec, Reading, Source, SourceSpec
 from schemas.errors import SourceError
-from schemas.records import Category, Image
+from schemas.records import Category
 
 _WHERE = "https://www.lvisdataset.org/dataset (no registration)"
 
@@ -39,13 +38,6 @@ SPEC = SourceSpec(
 )
 
 
-class FederatedImage(ImageEntry, kw_only=True, gc=False):
-    """An image with the categories known to be absent, and those of which not every object is annotated."""
-
-    neg_category_ids: list[int] = []
-    not_exhaustive_category_ids: list[int] = []
-
-
 def read(files: dict[str, str]) -> Reading:
     """The training annotations, and the images of the validation set."""
     file = read_instances(files["train"], FederatedImage)
@@ -55,7 +47,7 @@ def read(files: dict[str, str]) -> Reading:
     checked = check(file, links)
     entries = {image_id(entry.id): entry for entry in reversed(file.images)}
     rows = {
-        row.image_id: _federated(row, entries[row.image_id], file.categories)
+        row.image_id: federated(row, entries[row.image_id], file.categories)
         for row in with_present(file, images, links)
     }
     findings = [*file.findings, *images.findings, *checked.findings]
@@ -73,15 +65,6 @@ def read(files: dict[str, str]) -> Reading:
         rejects=[finding.reject(SPEC.name) for finding in findings],
         read=counts,
         annotations=annotations(file, images, checked, SPEC.name, "lvis"),
-    )
-
-
-def _federated(row: Image, entry: FederatedImage, categories: dict[int, Category]) -> Image:
-    """Names for ids; an id that the vocabulary lacks says nothing about any category."""
-    return msgspec.structs.replace(
-        row,
-        absent=tuple(categories[each].name for each in entry.neg_category_ids if each in categories),
-        not_exhaustive=tuple(categories[each].name for each in entry.not_exhaustive_category_ids if each in categories),
     )
 
 

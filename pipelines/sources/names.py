@@ -36,20 +36,21 @@ def is_safe(file_name: str) -> bool:
 def image_paths(number: int, file_name: str, coco_url: str, folder: str) -> tuple[str, ...]:
     """Where the picture may lie below DATA, most likely first.
 
-    The folder of `coco_url` comes first, because a file's own split is no proof of where its pictures lie, then
-    `folder`, then the other one of 2017. Names of 2014 become those of 2017. `file_name` must be safe, or empty
-    (LVIS v1 has none).
+    The folder of `coco_url` comes first, because a file's own split is no proof of where its pictures lie, then that
+    of `file_name` (PACO's have one), then `folder`, then the other one of 2017. Names of 2014 become those of 2017.
+    `file_name` must be safe, or empty (LVIS v1 has none).
     """
-    name = file_name.rpartition("/")[2] or f"{number:012d}.jpg"
+    inside, _, name = file_name.rpartition("/")
+    name = name or f"{number:012d}.jpg"
     renamed = _NAME_2014.match(name) if name.startswith("COCO_") else None
     name = renamed[1] if renamed else name
-    folders = _folders(coco_url.rpartition("/")[0].rpartition("/")[2], folder)
+    folders = _folders(coco_url.rpartition("/")[0].rpartition("/")[2], inside.rpartition("/")[2], folder)
     return tuple([each + name for each in folders])
 
 
 @functools.lru_cache(64)
-def _folders(url_folder: str, folder: str) -> tuple[str, ...]:
-    first = (url_folder,) if _FOLDER_2017.fullmatch(url_folder) else ()
+def _folders(url_folder: str, name_folder: str, folder: str) -> tuple[str, ...]:
+    first = [each for each in (url_folder, name_folder) if _FOLDER_2017.fullmatch(each)]
     return tuple(f"coco/{each}/" for each in dict.fromkeys((*first, folder, *FOLDERS)))
 
 
