@@ -14,6 +14,7 @@ REASONS = {
     "unknown_annotation": "no annotation of that id in the instances file, or it was rejected",
     "unsafe_path": "the file name leaves the data folder",
     "crowd": "a crowd region covers many objects",
+    "ignored": "the file itself says to ignore it",
     "empty_text": "nothing is left of the text once it is cleaned",
     "duplicate_text": "the same text for the same region or image",
     "unknown_object": "the part's object is not in the file, or was rejected",

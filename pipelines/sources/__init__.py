@@ -3,7 +3,7 @@
 To add one, write a module with a `SourceSpec` and a reader, name it here, and give it a folder under tests/fixtures.
 """
 
-from pipelines.sources import coco, llava, lvis, refcoco
+from pipelines.sources import coco, llava, lvis, refcoco, vg
 from pipelines.sources.spec import Source
 
 SOURCES: dict[str, Source] = {
@@ -13,6 +13,7 @@ SOURCES: dict[str, Source] = {
     "refcocog": refcoco.REFCOCOG,
     "llava": llava.SOURCE,
     "lvis": lvis.SOURCE,
+    "vg": vg.SOURCE,
 }
 
 EVALUATION_SETS = (

@@ -117,9 +117,16 @@ def _absent(layout: tuple[FileSpec, ...], there: set[str], paths: dict[str, str]
 
 def _notes(spec: SourceSpec, there: set[str], chosen: set[str], paths: dict[str, str]) -> list[str]:
     unread = [paths[role] for role in spec.roles() if role in there - chosen]
-    lacking = [paths[role] for role in spec.roles() if role in chosen - there]
-    notes = [f"{spec.name}: {path} is there too and was not read" for path in unread]
-    return notes + [f"{spec.name}: {path} is not there and is done without" for path in lacking]
+    roles = [file for role, file in spec.roles().items() if role in chosen]
+    return [
+        *(f"{spec.name}: {path} is there too and was not read" for path in unread),
+        *(_without(spec.name, paths[file.role], file) for file in roles if file.role not in there),
+        *(f"{spec.name}: {file.note}" for file in roles if file.note and file.role in there),
+    ]
+
+
+def _without(source: str, path: str, file: FileSpec) -> str:
+    return f"{source}: {path} is not there and is done without" + (f": {file.lacking}" if file.lacking else "")
 
 
 def cache_key(name: str, files: dict[str, str], work: str) -> str:

@@ -29,6 +29,10 @@ class FileSpec(Record, frozen=True, kw_only=True):
     required: bool = True
     suffix: str = ""
     """Not empty where `path` is a folder: its files of this suffix, at any depth, are read."""
+    note: str = ""
+    """What the user has to know where this file is read."""
+    lacking: str = ""
+    """What is not known where this file, which is not required, is not there."""
     size: int | None = None
     """Bytes, where known; so are the checksums."""
     sha256: str = ""

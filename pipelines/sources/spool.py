@@ -33,6 +33,8 @@ class Spool:
         self._folder = tempfile.TemporaryDirectory()
         self._columns: dict[str, list[Any]] = {name: [] for name in _FRAME.names}
         self._lengths = array("q")
+        self._image: Image | None = None
+        self._slot = 0
         self._frame_path = os.path.join(self._folder.name, "frame.arrow")
         self._path = os.path.join(self._folder.name, "segmentations")
         self._segmentations = open(self._path, "wb")  # noqa: SIM115 - closed by `annotations`
@@ -59,8 +61,10 @@ class Spool:
         A region that has a text only has no category. Its ordinal is its place in the order of adding.
         """
         named = category or _NO_CATEGORY
+        if image is not self._image:
+            self._image, self._slot = image, image.slot
         values = {
-            "slot": image.slot, "region_id": region_id, "image_id": image.image_id, "source": self._source,
+            "slot": self._slot, "region_id": region_id, "image_id": image.image_id, "source": self._source,
             "ordinal": len(self._lengths), "category": named.text, "category_raw": named.name, "source_box": box,
             "split": split, "part_of": part_of, "part": named.part, "whole": named.whole,
             "attributes": [(one.type, one.name) for one in attributes],
