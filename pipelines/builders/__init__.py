@@ -7,7 +7,7 @@ below. A kind that a language model writes is a `ModelKind`, renderer and parser
 from collections.abc import Callable
 from functools import partial
 
-from pipelines.builders import conversation, description, mask_text, positive_negative, referred, short_form
+from pipelines.builders import conversation, description, mask_text, model_kind, positive_negative, short_form
 from pipelines.builders.context import Context
 from schemas.records import Built, Scene
 
@@ -19,7 +19,7 @@ MODEL_KINDS = {
 
 BUILDERS: dict[str, Callable[[Scene, Context], Built]] = {
     mask_text.KIND: mask_text.build,
-    **{name: partial(referred.build, kind) for name, kind in MODEL_KINDS.items()},
+    **{name: partial(model_kind.build, kind) for name, kind in MODEL_KINDS.items()},
     positive_negative.KIND: positive_negative.build,
 }
 """Kind -> its builder."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from pipelines.builders import referred
+from pipelines.builders.model_kind import ModelKind, Values
 from pipelines.builders.naming import place, region_name, sentence, with_article
-from pipelines.builders.referred import ModelKind, Values
-from pipelines.builders.replies import check_regions, check_talk, question_answer_pairs
+from pipelines.builders.replies import check_regions, check_talk, question_answer_pairs, question_answer_text
 from pipelines.builders.rows import turns
 from schemas.keys import stable_choice
 from schemas.records import Message, Region, Sample, Scene
@@ -27,24 +28,28 @@ def parse(text: str, row: Sample) -> tuple[Message, ...]:
 
 
 def compose(scene: Scene, regions: Sequence[Region], seed: int) -> str:
-    """What each region is, which words lead to it, and how large two of them are beside each other."""
+    """What and where each region is, which words lead to it, and how large two of them are beside each other."""
     pairs = [pair for number, region in enumerate(regions, start=1) for pair in _about(scene, region, number, seed)]
     if len(regions) > 1:
         pairs.append(_larger(regions))
-    return "\n\n".join(f"Question: {question}\nAnswer: {answer}" for question, answer in pairs)
+    return question_answer_text(pairs)
 
 
 def _about(scene: Scene, region: Region, number: int, seed: int) -> list[tuple[str, str]]:
     name = region_name(number)
     spot = place(region, scene.width, scene.height)
+    question, answer = f"Where in the picture is {name}?", f"{name} is at the {spot} of the picture."
+    if region.category:
+        question = f"What is {name}, and where in the picture is it?"
+        answer = f"{name} is {with_article(region.category)} at the {spot} of the picture."
+    return [(question, answer), *_pointing(region, name, seed)]
+
+
+def _pointing(region: Region, name: str, seed: int) -> list[tuple[str, str]]:
+    if not region.expressions:
+        return []
     phrase = stable_choice([text.text for text in region.expressions], seed, KIND, region.region_id)
-    return [
-        (
-            f"What is {name}, and where in the picture is it?",
-            f"{name} is {with_article(region.category)} at the {spot} of the picture.",
-        ),
-        (f"Which words would lead somebody to {name}?", sentence(f"{phrase.rstrip(' .')}.")),
-    ]  # fmt: skip
+    return [(f"Which words would lead somebody to {name}?", sentence(f"{phrase.rstrip(' .')}."))]
 
 
 def _larger(regions: Sequence[Region]) -> tuple[str, str]:
@@ -56,4 +61,4 @@ def _larger(regions: Sequence[Region]) -> tuple[str, str]:
     return "Which takes up more of the picture, <region1> or <region2>?", answer
 
 
-MODEL_KIND = ModelKind(KIND, values, parse, compose)
+MODEL_KIND = ModelKind(KIND, values, parse, compose, referred.choose, referred.tell)

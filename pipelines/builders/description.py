@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 
 import prompts
+from pipelines.builders import referred
+from pipelines.builders.model_kind import ModelKind, Values
 from pipelines.builders.naming import (
     box_text,
     place,
@@ -13,7 +15,6 @@ from pipelines.builders.naming import (
     unique,
     with_article,
 )
-from pipelines.builders.referred import ModelKind, Values
 from pipelines.builders.replies import MARK_END, MARK_START, BadReply, blocks, check_regions, check_talk
 from pipelines.builders.rows import turns
 from schemas.keys import stable_choice
@@ -21,17 +22,27 @@ from schemas.records import Message, Region, Sample, Scene
 
 KIND = "description"
 FEWEST_WORDS = 4
+OBJECT_SOURCES = ("coco", "own")
+"""Data sets whose objects are all listed: the paper lists COCO's, and data of one's own stands in its place."""
+
+NAMED_OPENINGS = (
+    "{thing} can be seen at the {spot} of the picture.",
+    "At the {spot} of the picture there is {thing}.",
+    "The picture shows {thing}, which is at the {spot}.",
+)
+OPENINGS = ("It lies at the {spot} of the picture.", "One finds it at the {spot} of the picture.")
+"""Of regions without a category."""
 
 _MARK = re.compile(rf"{MARK_START}<region([0-9]{{1,4}})>{MARK_END}", re.MULTILINE)
 
 
 def values(scene: Scene) -> Values:
-    """All COCO objects of the image, in the file's order, with the boxes as annotated."""
+    """All named objects of the image, in the file's order, with the boxes as annotated."""
     return {
         "objects": [
             {"category": region.category, "box": box_text(region.source_box, scene.width, scene.height)}
             for region in scene.regions
-            if region.source == "coco"
+            if region.source in OBJECT_SOURCES and region.category
         ]
     }
 
@@ -72,7 +83,7 @@ def _paragraphs(text: str, count: int) -> dict[int, str]:
 
 
 def compose(scene: Scene, regions: Sequence[Region], seed: int) -> str:
-    """Paragraphs made of category, place, size and expressions."""
+    """Paragraphs made of category, place, size and expressions, as far as there are any."""
     return "\n\n".join(
         f"{region_name(number)}: {_paragraph(scene, region, seed)}" for number, region in enumerate(regions, start=1)
     )
@@ -82,19 +93,16 @@ def _paragraph(scene: Scene, region: Region, seed: int) -> str:
     spot = place(region, scene.width, scene.height)
     share = round(100 * region.area / (scene.width * scene.height))
     phrases = unique(text.text for text in region.expressions)
-    opening = stable_choice(
-        (
-            "{thing} can be seen at the {spot} of the picture.",
-            "At the {spot} of the picture there is {thing}.",
-            "The picture shows {thing}, which is at the {spot}.",
-        ),
-        seed, KIND, region.region_id,
-    ).format(thing=with_article(region.category), spot=spot)  # fmt: skip
+    openings = NAMED_OPENINGS if region.category else OPENINGS
+    opening = stable_choice(openings, seed, KIND, region.region_id).format(
+        thing=with_article(region.category), spot=spot
+    )
     size = (
         f"It takes up about {share} percent of the view." if share else "It is small and takes up little of the view."
     )
     words = " or as ".join(f'"{phrase}"' for phrase in phrases[:3])
-    return sentence(f"{opening} {size} One could point it out as {words}.")
+    pointing = f" One could point it out as {words}." if words else ""
+    return sentence(f"{opening} {size}{pointing}")
 
 
-MODEL_KIND = ModelKind(KIND, values, parse, compose)
+MODEL_KIND = ModelKind(KIND, values, parse, compose, referred.choose, referred.tell)

@@ -60,6 +60,24 @@ def question_answer_pairs(text: str) -> Pairs:
     return list(zip(contents[::2], contents[1::2], strict=True))
 
 
+def question_answer_text(pairs: Iterable[tuple[str, str]]) -> str:
+    """Pairs in the form that is asked of the model."""
+    return "\n\n".join(f"Question: {question}\nAnswer: {answer}" for question, answer in pairs)
+
+
+def short_answer_pairs(text: str) -> Pairs:
+    """As `question_answer_pairs`; the full stop that a short answer ends with is dropped."""
+    return [(question, answer.rstrip(" .")) for question, answer in question_answer_pairs(text)]
+
+
+def check_one_line(answer: str) -> None:
+    """A short answer has one line, and something on it."""
+    if "\n" in answer:
+        raise BadReply("reply_format", f"{answer[:80]!r} has more than one line")
+    if not answer:
+        raise BadReply("reply_format", "an empty answer")
+
+
 def blocks(text: str, marks: Sequence[re.Match[str]]) -> list[str]:
     """What stands between the marks of a text, tidy; the last one goes to the end, without closing words."""
     ends = [mark.start() for mark in marks[1:]] + [len(text)]

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from pipelines import storage
 from pipelines.builders import MODEL_KINDS
-from pipelines.builders.referred import finish, reject_of
+from pipelines.builders.model_kind import finish, reject_of
 from pipelines.builders.replies import BadReply
 from pipelines.generation.store import ReplyStore
 from pipelines.phases.layout import Layout
@@ -23,6 +23,7 @@ from pipelines.phases.plan import SPLITS, Plan
 from pipelines.phases.progress import Progress, files, silent, watching
 from pipelines.phases.records import read_requests, write_rejects
 from pipelines.phases.running import ONE_WORKER, Running, run, spread
+from pipelines.phases.tally import within
 from pipelines.qa.expectations import Failure, ShardValidator
 from pipelines.shards.counts import Counts, count
 from pipelines.shards.manifest import manifest_path
@@ -96,15 +97,16 @@ class Assembler(beam.DoFn):
 
     def assemble(self, shard: Shard) -> Written:
         """Everything about one shard; its report is written last."""
-        samples = self._samples(shard)
+        samples, above = self._samples(shard)
         answered, rejects, asked = self._answered(shard)
+        rejects = [*above, *rejects]
         rows = pa.concat_tables([samples, pa.Table.from_pylist(answered, schema=SHARD)]).sort_by("sample_id")
         entry = write_shard(shard.path, rows, out=self._layout.out, picture=self._picture())
         verdict = self._validator.validate(rows, shard.kind, file=shard.path, split=shard.split)
         write_rejects(storage.join(self._layout.assembled, f"{shard.name}.parquet"), rejects)
         written = Written(
             kind=shard.kind, split=shard.split, file=entry, counts=count(rows),
-            ledger=ledger.lines(STAGE, {(shard.kind, "rows"): samples.num_rows + asked}, rejects),
+            ledger=ledger.lines(STAGE, {(shard.kind, "rows"): samples.num_rows + len(above) + asked}, rejects),
             failures=verdict.failures, evidence=verdict.evidence,
         )  # fmt: skip
         report = storage.join(self._layout.assembled, f"{shard.name}.json")
@@ -116,23 +118,41 @@ class Assembler(beam.DoFn):
         data = self._plan.data
         return (lambda path: read_picture(data, path)) if self._plan.recipe.images.embed else None
 
-    def _samples(self, shard: Shard) -> pa.Table:
+    def _samples(self, shard: Shard) -> tuple[pa.Table, list[Reject]]:
+        """The finished rows within the kind's cap, and rejects of those above it."""
         tables = [storage.read_table(path, shard.slots, SHARD.names) for path in self._files("samples", shard)]
         rows = pa.concat_tables([SHARD.empty_table(), *(table.cast(SHARD) for table in tables)])
-        return rows.filter(pc.equal(rows["split"], shard.split))
+        rows = rows.filter(pc.equal(rows["split"], shard.split))
+        if shard.kind not in self._plan.cuts:
+            return rows, []
+        ids = rows["sample_id"].to_pylist()
+        inside = [self._within(shard.kind)(sample_id) for sample_id in ids]
+        above = [above_cap(shard.kind, sample_id) for sample_id, kept in zip(ids, inside, strict=True) if not kept]
+        return rows.filter(pa.array(inside, pa.bool_())), above
+
+    def _within(self, kind: str) -> Callable[[str], bool]:
+        return within(self._plan.cuts, self._plan.recipe.seed, kind)
 
     def _answered(self, shard: Shard) -> tuple[list[dict[str, Any]], list[Reject], int]:
         """Rows from replies, the rejects, and how many requests there were."""
         found = read_requests(self._files("requests", shard), shard.slots, payloads=False)
-        requests = [request for request in found if request.sample.split == shard.split]
+        own = [request for request in found if request.sample.split == shard.split]
+        inside = self._within(shard.kind)
+        requests = [request for request in own if inside(request.sample.sample_id)]
+        above = [above_cap(shard.kind, r.sample.sample_id) for r in own if not inside(r.sample.sample_id)]
         replies = self._store.get_many(request.key for request in requests) if requests else {}
         rows, rejects = parse_all(requests, replies)
-        return rows, rejects, len(requests)
+        return rows, above + rejects, len(own)
 
     def _files(self, what: str, shard: Shard) -> list[str]:
         folder = storage.join(self._layout.work, self._plan.folder, what, shard.kind)
         wanted = {storage.part_name(i, self._plan.parts) for i in storage.parts_for(self._plan.parts, shard.slots)}
         return [storage.join(folder, name) for name in storage.list_files(folder, ".parquet") if name in wanted]
+
+
+def above_cap(kind: str, sample_id: str) -> Reject:
+    """The reject of a row that the recipe's cap on rows leaves out."""
+    return Reject(stage=STAGE, source=kind, unit="rows", key=sample_id, reason="row_cap")
 
 
 def parse_all(requests: Sequence[Request], replies: dict[str, Reply]) -> tuple[list[dict[str, Any]], list[Reject]]:

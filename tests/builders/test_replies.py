@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import prompts
 from pipelines.builders import MODEL_KINDS
-from pipelines.builders.referred import finish
+from pipelines.builders.model_kind import finish
 from pipelines.builders.replies import BadReply, question_answer_pairs
 from schemas.ledger import REASONS
 from schemas.records import Generator, Message, Reply, Request, Sample
