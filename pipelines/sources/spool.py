@@ -7,6 +7,7 @@ columns and the segmentations, so that memory holds one batch.
 import os
 import tempfile
 from array import array
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -31,7 +32,8 @@ class Spool:
     def __init__(self, source: str) -> None:
         self._source = source
         self._folder = tempfile.TemporaryDirectory()
-        self._columns: dict[str, list[Any]] = {name: [] for name in _FRAME.names}
+        self._rows: list[tuple[Any, ...]] = []
+        """Values in the order of `_FRAME`."""
         self._lengths = array("q")
         self._image: Image | None = None
         self._slot = 0
@@ -63,19 +65,16 @@ class Spool:
         named = category or _NO_CATEGORY
         if image is not self._image:
             self._image, self._slot = image, image.slot
-        values = {
-            "slot": self._slot, "region_id": region_id, "image_id": image.image_id, "source": self._source,
-            "ordinal": len(self._lengths), "category": named.text, "category_raw": named.name, "source_box": box,
-            "split": split, "part_of": part_of, "part": named.part, "whole": named.whole,
-            "attributes": [(one.type, one.name) for one in attributes],
-            "expressions": [(one.source, one.text, one.ordinal) for one in expressions],
-            "width": image.width, "height": image.height,
-        }  # fmt: skip
-        for name, column in self._columns.items():
-            column.append(values[name])
+        self._rows.append((
+            self._slot, region_id, image.image_id, self._source, len(self._lengths), named.text, named.name,
+            box, split, part_of, named.part, named.whole,
+            [(one.type, one.name) for one in attributes],
+            [(one.source, one.text, one.ordinal) for one in expressions],
+            image.width, image.height,
+        ))  # fmt: skip
         self._segmentations.write(segmentation)
         self._lengths.append(len(segmentation))
-        if len(self._columns["slot"]) == BATCH:
+        if len(self._rows) == BATCH:
             self._flush()
 
     def annotations(self) -> Annotations:
@@ -88,10 +87,10 @@ class Spool:
         return Annotations(frame, self._path, np.cumsum(lengths) - lengths, lengths, keep=self._folder)
 
     def _flush(self) -> None:
-        columns = [pa.array(self._columns[field.name], field.type) for field in _FRAME]
+        values: Iterable[Sequence[Any]] = zip(*self._rows, strict=True) if self._rows else [()] * len(_FRAME)
+        columns = [pa.array(each, field.type) for each, field in zip(values, _FRAME, strict=True)]
         self._frame.write(pa.record_batch(columns, schema=_FRAME))
-        for column in self._columns.values():
-            column.clear()
+        self._rows.clear()
 
 
 def rectangle(box: Box) -> bytes:

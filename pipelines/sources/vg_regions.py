@@ -139,15 +139,16 @@ class Regions:
             self._reject(own_id, "duplicate_id")
         elif image is None:
             self._reject(own_id, "unknown_image", f"image {number}")
-        elif not segmentation and (fault := _box_fault(box, image)):
-            self._reject(own_id, fault, f"box {list(box)}, image {image.width} x {image.height}")
+        elif not segmentation and min((inside := clipped(box, image))[2:]) <= 0:
+            reason = "outside_image" if box[2] and box[3] else "empty_mask"
+            self._reject(own_id, reason, f"box {list(box)}, image {image.width} x {image.height}")
         elif not text:
             self._reject(own_id, "empty_text")
         elif not self._phrases.add(number, text):
             self._reject(own_id, "duplicate_text", text)
         else:
-            mask = segmentation or rectangle(clipped(box, image))
             expression = Expression(source=SOURCE, text=text, ordinal=self.read)
+            mask = segmentation or rectangle(inside)
             self._spool.add(f"{SOURCE}/{own_id}", image, None, mask, box, expressions=(expression,))
 
     def _reject(self, own_id: object, reason: str, detail: str = "") -> None:
@@ -163,12 +164,6 @@ def clipped(box: Box, image: Image) -> Box:
     x, y, width, height = box
     left, top = max(0.0, x), max(0.0, y)
     return left, top, min(image.width, x + width) - left, min(image.height, y + height) - top
-
-
-def _box_fault(box: Box, image: Image) -> str:
-    if not (box[2] and box[3]):
-        return "empty_mask"
-    return "outside_image" if min(clipped(box, image)[2:]) <= 0 else ""
 
 
 def _hull(segmentation: bytes) -> Box:
