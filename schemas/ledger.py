@@ -19,6 +19,7 @@ REASONS = {
     "duplicate_text": "the same text for the same region or image",
     "unknown_object": "the part's object is not in the file, or was rejected",
     "unknown_attribute": "no attribute of that id in the file's table",
+    "uncertain_attribute": "the annotators flagged this type of attribute as one that cannot be told",
     "unknown_region": "the text names a region that is not there, or was rejected",
     "unknown_part": "the part's name follows none of the known forms",
     "tag_out_of_range": "a tag names an object that the list of objects does not have",
@@ -36,7 +37,7 @@ REASONS = {
     "image_unreadable": "the picture is no picture, or has another size than the annotations say",
     "duplicate_region": "the same mask and category stand twice in one source",
     "label_noise": "the recipe's lists of wrong referring expressions name it",
-    "no_regions": "the image has no usable region",
+    "no_regions": "the image has no usable region, or the text names none",
     "over_limit": "left out by --limit",
     # building
     "region_cap": "the recipe's cap on regions per image",
@@ -45,8 +46,8 @@ REASONS = {
     "no_negative": "no other object near, and no category near in meaning is known to be absent",
     "row_cap": "the recipe's cap on rows of the kind",
     "no_category": "the mask has no category and no text",
-    "no_attributes": "no attribute of the region is known",
-    "not_a_part": "the kind is about parts, or objects that have parts",
+    "no_attributes": "nothing is wholly known of the region's colour, pattern, material or reflectance",
+    "not_a_part": "the kind is about parts and their objects, and the source marks no parts on the image",
     # generation
     "not_generated": "no reply yet: over the budget, interrupted, or not asked",
     "request_failed": "the server refused, or did not answer",
@@ -60,6 +61,9 @@ REASONS = {
     "reply_missing_region": "the reply leaves a region out",
     "reply_no_question": "no question with its answer",
     "reply_long_answer": "a short answer is not short",
+    "reply_too_many_questions": "more questions about one region than asked for",
+    "reply_no_answer": "an answer says that it is not known, or `other`",
+    "reply_unfounded": "an answer holds what the model was not told",
     "reply_mentions_source": "the reply talks of boxes, coordinates, captions or descriptions",
 }
 
