@@ -3,7 +3,7 @@
 To add one, write a module with a `SourceSpec` and a reader, name it here, and give it a folder under tests/fixtures.
 """
 
-from pipelines.sources import coco, llava, lvis, refcoco, vg
+from pipelines.sources import coco, llava, lvis, paco, refcoco, vg
 from pipelines.sources.spec import Source
 
 SOURCES: dict[str, Source] = {
@@ -13,6 +13,7 @@ SOURCES: dict[str, Source] = {
     "refcocog": refcoco.REFCOCOG,
     "llava": llava.SOURCE,
     "lvis": lvis.SOURCE,
+    "paco": paco.SOURCE,
     "vg": vg.SOURCE,
 }
 
@@ -21,5 +22,6 @@ EVALUATION_SETS = (
     "refcoco_val", "refcoco_testA", "refcoco_testB", "refcoco_test",
     "refcoco+_val", "refcoco+_testA", "refcoco+_testB",
     "refcocog_val", "refcocog_test",
+    "paco_val", "paco_test",
 )  # fmt: skip
 """The `split` of records and images that belong to an evaluation set; a recipe says which are kept out."""
