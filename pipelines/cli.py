@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from pipelines import console, recipes
+from pipelines import cli_files, console, recipes
 from pipelines.builders.context import GENERATORS, TEMPLATE
 from pipelines.phases.layout import Layout
 from schemas.errors import OspreyDataError, RecipeError
@@ -33,7 +33,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-BEAM = {"allow_extra_args": True, "ignore_unknown_options": True}
+cli_files.add_to(app)
+BEAM = cli_files.BEAM
 
 Data = Annotated[str, typer.Option(help="Folder with the raw data: coco/, refer/, llava/, lvis/ ...")]
 Out = Annotated[str, typer.Option(help="Folder for the shards, the manifest, the report and, under work/, the caches.")]
@@ -96,10 +97,10 @@ def build(
     from pipelines import commands
 
     commands.build(
-        _recipe(recipe, kinds, model), data, _layout(out), generator=_generator(generator), limit=limit,
-        asking=commands.Asking(budget_usd, price, concurrency, retry_failed, replies),
-        running=_running(workers, context.args),
-    )  # fmt: skip
+        commands.Job(_recipe(recipe, kinds, model), data, _layout(out), _generator(generator), limit),
+        commands.Asking(budget_usd, price, concurrency, retry_failed, replies),
+        _running(workers, context.args),
+    )
 
 
 @app.command(context_settings=BEAM)
@@ -118,10 +119,8 @@ def plan(
     """Phase 1: read the sources, make masks, join, write samples and requests, and say what the requests would cost."""
     from pipelines import commands
 
-    commands.plan(
-        _recipe(recipe, kinds, model), data, _layout(out), generator=_generator(generator), limit=limit,
-        asking=commands.Asking(price=price), running=_running(workers, context.args),
-    )  # fmt: skip
+    job = commands.Job(_recipe(recipe, kinds, model), data, _layout(out), _generator(generator), limit)
+    commands.plan(job, commands.Asking(price=price), _running(workers, context.args))
 
 
 @app.command()

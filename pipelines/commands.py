@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from pipelines import console, storage
-from pipelines.builders.context import OPENAI, TEMPLATE
+from pipelines.builders.context import OPENAI
 from pipelines.generation.engine import Outcome
 from pipelines.generation.prices import parse_price
 from pipelines.generation.settings import Settings, from_environment
@@ -12,7 +12,7 @@ from pipelines.phases import generate, sources
 from pipelines.phases.assemble import write_shards
 from pipelines.phases.finish import finish
 from pipelines.phases.layout import Layout
-from pipelines.phases.plan import Plan, make_plan, read_plan
+from pipelines.phases.plan import Job, Plan, make_plan, read_plan
 from pipelines.phases.running import Running
 from pipelines.qa.card import write_card
 from pipelines.qa.expectations import Verdict
@@ -20,7 +20,6 @@ from pipelines.qa.figures import survey
 from pipelines.qa.report import write_report
 from pipelines.qa.validate import validate_output
 from schemas.errors import BudgetError, BuildError, GenerationError, SourceError
-from schemas.recipe import Recipe
 
 
 class Asking(NamedTuple):
@@ -50,24 +49,16 @@ class Asking(NamedTuple):
         return ReplyStore(self.store or layout.replies_url)
 
 
-def build(
-    recipe: Recipe,
-    data: str,
-    layout: Layout,
-    *,
-    generator: str = TEMPLATE,
-    limit: int | None = None,
-    asking: Asking,
-    running: Running,
-) -> None:
+def build(job: Job, asking: Asking, running: Running) -> None:
     """All three phases. Where the model cannot be asked, everything else is built before the error is raised."""
+    layout = job.layout
     storage.make_folder(layout.out)
     asking.settings()  # what is wrong with the options is said before the work begins
-    if generator == OPENAI and asking.budget_usd is None and asking.replies(layout).empty():
+    if job.generator == OPENAI and asking.budget_usd is None and asking.replies(layout).empty():
         raise GenerationError(
             "nothing is asked without a budget", hint="Say what this run may spend at most, in dollars: --budget-usd 5"
         )
-    made = _plan(recipe, data, layout, generator, limit, running)
+    made = _plan(job, running)
     problem = _ask_or_tell(made, layout, asking)
     try:
         _assemble(made, layout, asking, running)
@@ -80,22 +71,13 @@ def build(
     _tell_faults(made)
 
 
-def plan(
-    recipe: Recipe,
-    data: str,
-    layout: Layout,
-    *,
-    generator: str = TEMPLATE,
-    limit: int | None = None,
-    asking: Asking,
-    running: Running,
-) -> None:
+def plan(job: Job, asking: Asking, running: Running) -> None:
     """The first phase, and what the second would cost."""
-    made = _plan(recipe, data, layout, generator, limit, running)
+    made = _plan(job, running)
     for kind, rows in made.rows.items():
         console.out.print(f"{kind}: {sum(rows.values()):,} rows")
     if made.requests:
-        cost = generate.cost(made, layout, asking.settings())
+        cost = generate.cost(made, job.layout, asking.settings())
         console.out.print(
             f"{cost.requests:,} requests, at most about {cost.prompt_tokens:,} prompt and {cost.completion_tokens:,} "
             f"completion tokens, ${cost.cost_usd:,.2f} ({cost.priced_by})"
@@ -127,13 +109,13 @@ def validate(layout: Layout) -> None:
     console.out.print(f"{layout.out}: {report.rows:,} rows in {report.shards} shards pass {len(report.checks)} checks")
 
 
-def _plan(recipe: Recipe, data: str, layout: Layout, generator: str, limit: int | None, running: Running) -> Plan:
-    for missing in sources.look(recipe, data).missing:
+def _plan(job: Job, running: Running, *, dry: bool = False) -> Plan:
+    for missing in sources.look(job.recipe, job.data).missing:
         files = missing.looked_for[0]
-        names = ", ".join(file.path.removeprefix(f"{data.rstrip('/')}/") for file in files)
+        names = ", ".join(file.path.removeprefix(f"{job.data.rstrip('/')}/") for file in files)
         console.out.print(f"{missing.name} is done without: no {names} ({files[0].where})", markup=False)
     with console.bars() as progress:
-        made = make_plan(recipe, data, layout, generator=generator, limit=limit, running=running, progress=progress)
+        made = make_plan(job, dry=dry, running=running, progress=progress)
     for note in made.notes:
         console.out.print(note, markup=False)
     return made

@@ -41,7 +41,8 @@ SHARD = pa.schema(
 """One row of the finished data."""
 
 REQUEST = pa.schema([
-    ("key", pa.string()), ("kind", pa.string()), ("slot", pa.uint8()), ("payload", pa.string()), ("row", pa.string()),
+    ("key", pa.string()), ("kind", pa.string()), ("slot", pa.uint8()), ("sample_id", pa.string()),
+    ("payload", pa.string()), ("row", pa.string()),
 ])  # fmt: skip
 """A request and the row that waits for it; `payload` and `row` are JSON."""
 

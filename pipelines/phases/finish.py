@@ -47,6 +47,7 @@ def finish(plan: Plan, layout: Layout, store: ReplyStore, written: Sequence[Writ
         versions={name: version(name) for name in VERSIONS},
         kinds={kind: _entry(kind, [one for one in kept if one.kind == kind]) for kind in plan.recipe.kinds},
         ledger=tuple(lines),
+        overlap=plan.overlap,
         generation=store.totals(generate.keys(plan, layout)) if plan.requests else NOTHING_ASKED,
     )
     write_manifest(layout.out, manifest)
@@ -66,7 +67,7 @@ def _prune(plan: Plan, layout: Layout) -> None:
     fs, root = fsspec.url_to_fs(layout.work)
     for path in fs.ls(root, detail=False):
         name = path.rstrip("/").rpartition("/")[2]
-        if name.startswith("plan-") and name != plan.folder:
+        if name.startswith(("plan-", "dry-")) and name != plan.folder:
             fs.rm(path, recursive=True)
 
 

@@ -12,6 +12,7 @@ from pipelines.generation.settings import Settings
 from pipelines.generation.store import ReplyStore
 from pipelines.phases.layout import Layout
 from pipelines.phases.plan import Plan, requests_of
+from pipelines.phases.tally import within
 
 
 def answer(
@@ -31,7 +32,7 @@ def cost(plan: Plan, layout: Layout, settings: Settings) -> Estimate:
 
 
 def payloads(plan: Plan, layout: Layout) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """(request key, kind, payload) of every request, one file in memory at a time.
+    """(request key, kind, payload) of every request within the recipe's caps, one file in memory at a time.
 
     Kinds take turns file by file, so that a run that ends early has some of each.
     """
@@ -41,16 +42,23 @@ def payloads(plan: Plan, layout: Layout) -> Iterator[tuple[str, str, dict[str, A
         waiting = [paths for paths, path in files if path is not None]
         for _, path in files:
             if path is not None:
-                yield from _of_file(path)
+                yield from _of_file(plan, path)
 
 
 def keys(plan: Plan, layout: Layout) -> Iterator[str]:
     """The request keys, with repeats."""
     for kind in plan.recipe.kinds:
         for path in requests_of(plan, layout, kind):
-            yield from storage.read_table(path, columns=["key"])["key"].to_pylist()
+            yield from (row["key"] for row in _rows(plan, path, ["key"]))
 
 
-def _of_file(path: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for row in storage.read_table(path, columns=["key", "kind", "payload"]).to_pylist():
+def _of_file(plan: Plan, path: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for row in _rows(plan, path, ["key", "payload"]):
         yield row["key"], row["kind"], msgspec.json.decode(row["payload"])
+
+
+def _rows(plan: Plan, path: str, columns: list[str]) -> Iterator[dict[str, Any]]:
+    """The requests of a file that are not above the cap of their kind."""
+    for row in storage.read_table(path, columns=["kind", "sample_id", *columns]).to_pylist():
+        if within(plan.cuts, plan.recipe.seed, row["kind"])(row["sample_id"]):
+            yield row

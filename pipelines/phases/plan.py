@@ -1,38 +1,35 @@
-"""The plan phase: raw files -> normalised sources -> masks -> joined images -> finished samples and requests.
-
-Work is cut into ranges of slots. A range that is complete has its summary, which is written last; it is not made again
-by a plan of the same inputs, recipe and code.
-"""
+"""The plan phase: raw files -> normalised sources -> masks -> joined images -> finished samples and requests."""
 
 import hashlib
 import os
 import pathlib
-from collections.abc import Sequence
 from typing import NamedTuple
 
-import apache_beam as beam
 import msgspec
 
 import pipelines
 import prompts
 import schemas
 from pipelines import storage
-from pipelines.builders import BUILDERS, MODEL_KINDS, neighbors, positive_negative, vocabulary
+from pipelines.builders import MODEL_KINDS, neighbors, positive_negative, vocabulary
 from pipelines.builders.context import TEMPLATE, Context
-from pipelines.phases import masks, pictures, sources
+from pipelines.phases import masks, pictures, sources, tally
 from pipelines.phases.layout import Layout
 from pipelines.phases.limit import first_images
-from pipelines.phases.progress import Progress, files, silent, watching
-from pipelines.phases.records import write_rejects, write_requests, write_samples
-from pipelines.phases.running import ONE_WORKER, Running, run, spread
-from pipelines.regions.join import Policy, SourceRows, join
+from pipelines.phases.parts import Planner, Summary, build_parts
+from pipelines.phases.progress import Progress, silent
+from pipelines.phases.running import ONE_WORKER, Running
+from pipelines.phases.tally import ALL, Amount
+from pipelines.regions import overlap
+from pipelines.regions.join import Policy
+from pipelines.regions.overlap import Overlap
 from pipelines.sources import SOURCES
 from pipelines.sources.cache import SourceCache
 from schemas import keys, ledger
 from schemas.errors import BuildError
 from schemas.ledger import LedgerLine
-from schemas.recipe import ImageSettings, Recipe
-from schemas.records import Built, Record, Reject, Scene
+from schemas.recipe import Recipe
+from schemas.records import Record
 
 SPLITS = ("train", "val")
 
@@ -48,71 +45,48 @@ class Plan(Record, frozen=True, kw_only=True):
     """Where the pictures are."""
     sources: tuple[str, ...]
     rows: dict[str, dict[str, int]]
-    """Kind -> split -> samples and requests, before any reply is read."""
+    """Kind -> split -> samples and requests within the recipe's caps, before any reply is read."""
+    cuts: dict[str, int]
+    """Kind -> rank of its last row, where it has more than its cap (`pipelines.phases.tally`)."""
+    amounts: dict[str, dict[str, Amount]]
+    """Kind -> source (`tally.ALL` for the kind) -> what its rows hold."""
     requests: int
     ledger: tuple[LedgerLine, ...]
     rejects: dict[str, tuple[str, ...]]
     """Stage -> Parquet files of its rejects."""
+    overlap: tuple[Overlap, ...] = ()
+    """Training records in evaluation sets, before these were kept out."""
     notes: tuple[str, ...] = ()
     """What a user should know of the sources."""
     faults: tuple[tuple[str, str], ...] = ()
     """Sources that cannot be read, as (what is wrong, what to do)."""
 
 
-class Summary(Record, frozen=True, kw_only=True):
-    """What one range of slots gave."""
+class Job(NamedTuple):
+    """What is to be built, from what, where."""
 
-    rows: dict[str, dict[str, int]]
-    requests: int
-    ledger: list[LedgerLine]
-
-
-class Planner(NamedTuple):
-    """All that turning slots into samples needs; small enough to travel to every worker."""
-
-    caches: tuple[SourceCache, ...]
+    recipe: Recipe
     data: str
-    folder: str
-    parts: int
-    policy: Policy
-    context: Context
-    images: ImageSettings
+    layout: Layout
+    generator: str = TEMPLATE
+    limit: int | None = None
 
 
-class BuildKinds(beam.PTransform):
-    """Index of a slot range -> its `Summary`; samples, requests and rejects are files in the plan's folder."""
+def make_plan(job: Job, *, dry: bool = False, running: Running = ONE_WORKER, progress: Progress = silent) -> Plan:
+    """Read, clean, join and build; returns the plan.
 
-    def __init__(self, planner: Planner) -> None:
-        super().__init__()
-        self._planner = planner
-
-    def expand(self, indices: beam.PCollection[int]) -> beam.PCollection[Summary]:
-        planner = self._planner
-        return indices | "JoinAndBuild" >> beam.Map(lambda index: plan_part(planner, index))
-
-
-def make_plan(
-    recipe: Recipe,
-    data: str,
-    layout: Layout,
-    *,
-    generator: str = TEMPLATE,
-    limit: int | None = None,
-    running: Running = ONE_WORKER,
-    progress: Progress = silent,
-) -> Plan:
-    """Read, clean, join and build; returns the plan, which is also written to `layout.plan`."""
-    data = os.path.abspath(data) if storage.is_local(data) else data
-    found = sources.look(recipe, data)
-    caches, faults = sources.read(recipe, found.located, layout.work, progress)
+    It is also written to the layout's `plan`, except for a dry one, which only counts and leaves nothing but caches.
+    """
+    job = job._replace(data=os.path.abspath(job.data) if storage.is_local(job.data) else job.data)
+    found = sources.look(job.recipe, job.data)
+    caches, faults = sources.read(job.recipe, found.located, job.layout.work, progress)
     masks.clean_all(caches, running, progress)
-    planner = _planner(recipe, data, layout, caches, generator, limit, progress)
-    _build_parts(planner, running, progress)
+    planner = _planner(job, caches, progress, dry=dry)
+    plan = _gather(planner, job, build_parts(planner, running, progress))
     notes = [note for cache in caches for note in cache.notes]
-    plan = msgspec.structs.replace(
-        _gather(planner, layout, recipe, generator), notes=tuple(notes), faults=tuple(faults)
-    )
-    storage.write_bytes(layout.plan, msgspec.json.format(msgspec.json.encode(plan), indent=2))
+    plan = msgspec.structs.replace(plan, notes=tuple(notes), faults=tuple(faults))
+    if not dry:
+        storage.write_bytes(job.layout.plan, msgspec.json.format(msgspec.json.encode(plan), indent=2))
     return plan
 
 
@@ -125,27 +99,26 @@ def read_plan(layout: Layout) -> Plan:
     return msgspec.json.decode(storage.read_bytes(layout.plan), type=Plan)
 
 
-def _planner(
-    recipe: Recipe,
-    data: str,
-    layout: Layout,
-    caches: list[SourceCache],
-    generator: str,
-    limit: int | None,
-    progress: Progress,
-) -> Planner:
+def _planner(job: Job, caches: list[SourceCache], progress: Progress, *, dry: bool) -> Planner:
+    recipe = job.recipe
     excluded = frozenset(recipe.exclude_evaluation or ())
-    limit_to = None if limit is None else first_images(caches, excluded, recipe.seed, limit)
+    limit_to = None if job.limit is None else first_images(caches, excluded, recipe.seed, job.limit)
     policy = Policy(recipe.seed, recipe.val_fraction, excluded, limit_to)
     context = Context(
-        seed=recipe.seed, kinds=recipe.kinds, generator=generator, generation=recipe.generation,
-        licenses={name: source.spec.license for name, source in SOURCES.items()},
-        vocabulary=_vocabulary(recipe, caches, layout.work, progress),
+        seed=recipe.seed, kinds=recipe.kinds, generator=job.generator, generation=recipe.generation,
+        licenses=_licenses(recipe), vocabulary=_vocabulary(recipe, caches, job.layout.work, progress),
     )  # fmt: skip
-    key = _plan_key(recipe, data, caches, context, limit)
-    parts = max([1, *(cache.parts for cache in caches)])
-    folder = storage.join(layout.work, f"plan-{key}")
-    return Planner(tuple(caches), data, folder, parts, policy, context, recipe.images)
+    key = _plan_key(job, caches)
+    return Planner(
+        tuple(caches), job.data, storage.join(job.layout.work, f"{'dry' if dry else 'plan'}-{key}"),
+        max([1, *(cache.parts for cache in caches)]), policy, context, recipe.images,
+        frozenset(name for name, settings in recipe.sources.items() if settings.exhaustive), dry,
+    )  # fmt: skip
+
+
+def _licenses(recipe: Recipe) -> dict[str, str]:
+    own = {name: settings.license for name, settings in recipe.sources.items() if settings.license}
+    return {name: source.spec.license for name, source in SOURCES.items()} | own
 
 
 def _vocabulary(
@@ -161,14 +134,15 @@ def _vocabulary(
     return found
 
 
-def _plan_key(recipe: Recipe, data: str, caches: list[SourceCache], context: Context, limit: int | None) -> str:
+def _plan_key(job: Job, caches: list[SourceCache]) -> str:
     """Changes with everything that a sample or request may depend on."""
-    generation = recipe.generation if context.generator != TEMPLATE else None
+    recipe = job.recipe
+    generation = recipe.generation if job.generator != TEMPLATE else None
     parts = [
         msgspec.to_builtins(recipe) | {"generation": msgspec.to_builtins(generation)},
         [cache.key for cache in caches],
         [prompts.sha256(kind) for kind in recipe.kinds],
-        [context.generator, limit, _code_sha256(), pictures.state(recipe.images, data, caches)],
+        [job.generator, job.limit, _code_sha256(), pictures.state(recipe.images, job.data, caches)],
     ]
     return keys.digest(keys.canonical_json(parts).decode())[:16]
 
@@ -182,103 +156,30 @@ def _code_sha256() -> str:
     return found.hexdigest()
 
 
-def _build_parts(planner: Planner, running: Running, progress: Progress) -> None:
-    folder = storage.join(planner.folder, "summaries")
-    done = set(storage.list_files(folder, ".json"))
-    todo = [i for i in range(planner.parts) if f"{storage.part_name(i, planner.parts)}.json" not in done]
-    if todo:
-        with watching("building samples", files(folder), planner.parts, progress):
-            run(
-                lambda pipeline: spread(pipeline, todo) | "BuildKinds" >> BuildKinds(planner),
-                running.at_most(len(todo)),
-            )
-
-
-def plan_part(planner: Planner, index: int) -> Summary:
-    """Join and build one range of slots; writes its files, the summary last."""
-    slots = storage.slots_of(index, planner.parts)
-    rows = [SourceRows(c.name, c.images(slots), c.texts(slots), masks.regions(c, slots)) for c in planner.caches]
-    joined = join(
-        rows,
-        planner.policy,
-        pictures.finder(planner.images, planner.data),
-        pictures.checker(planner.images, planner.data),
-    )
-    lines = ledger.lines("join", joined.read, joined.rejects)
-    built = {kind: build_kind(kind, joined.scenes, planner.context) for kind in planner.context.kinds}
-    for kind, made in built.items():
-        lines += ledger.lines(f"build:{kind}", made.read, made.rejects)
-    return _write(planner, index, built, joined.rejects, lines)
-
-
-def build_kind(kind: str, scenes: Sequence[Scene], context: Context) -> Built:
-    """All that one kind makes of some scenes."""
-    total = Built([], [], [], {})
-    for scene in scenes:
-        made = BUILDERS[kind](scene, context)
-        total.samples.extend(made.samples)
-        total.requests.extend(made.requests)
-        total.rejects.extend(made.rejects)
-        for key, count in made.read.items():
-            total.read[key] = total.read.get(key, 0) + count
-    return total
-
-
-def _write(
-    planner: Planner, index: int, built: dict[str, Built], join_rejects: list[Reject], lines: list[LedgerLine]
-) -> Summary:
-    name = storage.part_name(index, planner.parts)
-    for kind, made in built.items():
-        write_samples(storage.join(planner.folder, "samples", kind, name), made.samples)
-        write_requests(storage.join(planner.folder, "requests", kind, name), made.requests)
-    write_rejects(storage.join(planner.folder, "rejects", "join", name), join_rejects)
-    write_rejects(
-        storage.join(planner.folder, "rejects", "build", name), [r for made in built.values() for r in made.rejects]
-    )
-    summary = Summary(
-        rows={kind: _by_split(made) for kind, made in built.items()},
-        requests=sum(len(made.requests) for made in built.values()),
-        ledger=lines,
-    )
-    storage.write_json(storage.join(planner.folder, "summaries", f"{name}.json"), msgspec.to_builtins(summary))
-    return summary
-
-
-def _by_split(built: Built) -> dict[str, int]:
-    samples = [*built.samples, *(request.sample for request in built.requests)]
-    return {split: sum(sample.split == split for sample in samples) for split in SPLITS}
-
-
-def _gather(planner: Planner, layout: Layout, recipe: Recipe, generator: str) -> Plan:
-    folder = storage.join(planner.folder, "summaries")
-    summaries = [
-        msgspec.convert(storage.read_json(storage.join(folder, name)), Summary)
-        for name in storage.list_files(folder, ".json")
-    ]
+def _gather(planner: Planner, job: Job, summaries: list[Summary]) -> Plan:
+    recipe, layout = job.recipe, job.layout
     lines = [line for cache in planner.caches for line in (*cache.ledger(), *masks.lines_of(cache))]
     built = ledger.merge(line for summary in summaries for line in summary.ledger)
     order = ["join", *(f"build:{kind}" for kind in recipe.kinds)]
+    counted = tally.gather(planner.tallies(), recipe.kinds)
     return Plan(
-        folder=_relative(planner.folder, layout), parts=planner.parts, generator=generator, recipe=recipe,
+        folder=_relative(planner.folder, layout), parts=planner.parts, generator=job.generator, recipe=recipe,
         data=planner.data, sources=tuple(cache.name for cache in planner.caches),
-        rows={kind: _sum([summary.rows[kind] for summary in summaries]) for kind in recipe.kinds},
-        requests=sum(summary.requests for summary in summaries),
+        rows={kind: {split: counted.rows.get(kind, {}).get(split, 0) for split in SPLITS} for kind in recipe.kinds},
+        cuts=counted.cuts, amounts=counted.amounts,
+        requests=sum(amounts[ALL].asked for amounts in counted.amounts.values() if amounts),
         ledger=tuple(lines + sorted(built, key=lambda line: (order.index(line.stage), line.source, line.unit))),
-        rejects=_reject_files(planner, layout),
+        rejects={} if planner.dry else _reject_files(planner, layout),
+        overlap=tuple(overlap.merge(line for summary in summaries for line in summary.overlap)),
     )  # fmt: skip
 
 
-def _sum(counts: list[dict[str, int]]) -> dict[str, int]:
-    return {split: sum(count[split] for count in counts) for split in SPLITS}
-
-
 def _reject_files(planner: Planner, layout: Layout) -> dict[str, tuple[str, ...]]:
-    names = [storage.part_name(index, planner.parts) for index in range(planner.parts)]
     files = {
         "ingest": [cache.path("rejects.parquet") for cache in planner.caches],
         "regions": [path for cache in planner.caches for path in masks.reject_files(cache)],
-        "join": [storage.join(planner.folder, "rejects", "join", name) for name in names],
-        "build": [storage.join(planner.folder, "rejects", "build", name) for name in names],
+        "join": [storage.join(planner.folder, "rejects", "join", name) for name in planner.names()],
+        "build": [storage.join(planner.folder, "rejects", "build", name) for name in planner.names()],
     }
     return {stage: tuple(_relative(path, layout) for path in paths) for stage, paths in files.items()}
 

@@ -38,6 +38,7 @@ def _row(request: Request) -> dict[str, object]:
         "key": request.key,
         "kind": request.sample.kind,
         "slot": request.sample.slot,
+        "sample_id": request.sample.sample_id,
         "payload": keys.canonical_json(request.payload).decode(),
         "row": msgspec.json.encode(request.sample).decode(),
     }

@@ -129,7 +129,8 @@ def _splits(grouped: dict[str, _Parts]) -> dict[str, set[str]]:
     """The splits that each picture has in any source, under any of its names."""
     splits: dict[str, set[str]] = defaultdict(set)
     for image_id, parts in grouped.items():
-        splits[_identity(image_id, parts)] |= {one.split for one in (*parts.images, *parts.regions)}
+        found = splits[_identity(image_id, parts)]
+        found |= {image.split for image in parts.images} | {region.split for region in parts.regions}
     return splits
 
 

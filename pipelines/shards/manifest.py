@@ -11,6 +11,7 @@ import msgspec
 
 from pipelines import storage
 from pipelines.generation.store import GenerationTotals
+from pipelines.regions.overlap import Overlap
 from pipelines.shards.writing import FileEntry
 from schemas.columns import SCHEMA_VERSION
 from schemas.errors import BuildError
@@ -65,6 +66,8 @@ class Manifest(Record, frozen=True, kw_only=True):
     """Versions of what the bytes depend on, such as this package and pyarrow."""
     kinds: dict[str, KindEntry]
     ledger: tuple[LedgerLine, ...] = ()
+    overlap: tuple[Overlap, ...] = ()
+    """Training records in evaluation sets, before these were kept out: a line for each source and set that was read."""
     generation: GenerationTotals = NOTHING_ASKED
 
 

@@ -9,7 +9,7 @@ import pytest
 from pipelines import recipes
 from pipelines.phases.generate import payloads
 from pipelines.phases.layout import Layout
-from pipelines.phases.plan import make_plan, requests_of
+from pipelines.phases.plan import Job, make_plan, requests_of
 from pipelines.phases.records import read_requests
 from tests.recipes import admitting
 from tests.shared import SHARED, needs_shared
@@ -67,7 +67,7 @@ def requests(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Any]:
     """Description requests of the golden images, by image number."""
     layout = Layout(str(tmp_path_factory.mktemp("golden")))
     recipe = recipes.only(admitting(check_images=False), ["description"])
-    plan = make_plan(recipe, str(GOLDEN / "raw"), layout, generator="openai")
+    plan = make_plan(Job(recipe, str(GOLDEN / "raw"), layout, generator="openai"))
     assert len(list(payloads(plan, layout))) == plan.requests
     found = read_requests(requests_of(plan, layout, "description"))
     return {int(request.sample.image_id.removeprefix("coco/")): request for request in found}

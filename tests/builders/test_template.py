@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.builders import BUILDERS, MODEL_KINDS, referred
-from pipelines.phases.plan import build_kind
+from pipelines.phases.parts import build_kind
 from schemas import ledger
 from schemas.records import Built, Scene
 from tests.builders import rules

@@ -14,7 +14,7 @@ import yaml
 from pipelines import commands, recipes
 from pipelines.commands import Asking
 from pipelines.phases.layout import Layout
-from pipelines.phases.plan import read_plan
+from pipelines.phases.plan import Job, read_plan
 from pipelines.phases.running import Running
 from schemas.recipe import ImageSettings
 from tests.phases import outputs
@@ -29,7 +29,7 @@ KINDS = ("mask_text", "description", "conversation", "short_form", "positive_neg
 def built(scenes: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """One build that several tests look at."""
     out = str(tmp_path_factory.mktemp("built"))
-    commands.build(load(), scenes, Layout(out), asking=Asking(), running=Running())
+    commands.build(Job(load(), scenes, Layout(out)), Asking(), Running())
     return out
 
 
@@ -82,7 +82,7 @@ def test_workers_and_parts_do_not_change_a_byte(
     scenes: str, built: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, part_rows: int, workers: int
 ) -> None:
     monkeypatch.setattr("pipelines.sources.ingest.PART_ROWS", part_rows)
-    commands.build(load(), scenes, Layout(str(tmp_path)), asking=Asking(), running=Running(workers))
+    commands.build(Job(load(), scenes, Layout(str(tmp_path))), Asking(), Running(workers))
     assert read_plan(Layout(str(tmp_path))).parts > read_plan(Layout(built)).parts
     assert _without_order(outputs.fingerprint(str(tmp_path))) == _without_order(outputs.fingerprint(built))
 
@@ -99,10 +99,10 @@ def test_a_second_build_reads_no_source_and_gives_the_same(
     for name in (
         "pipelines.sources.ingest.write",
         "pipelines.phases.masks.clean_part",
-        "pipelines.phases.plan.plan_part",
+        "pipelines.phases.parts.plan_part",
     ):
         monkeypatch.setattr(name, None)
-    commands.build(load(), scenes, Layout(built), asking=Asking(), running=Running())
+    commands.build(Job(load(), scenes, Layout(built)), Asking(), Running())
     assert outputs.fingerprint(built) == before
 
 
@@ -122,7 +122,7 @@ def test_a_limit_shows_every_kind(scenes: str, tmp_path: pathlib.Path, osprey_da
 
 @needs_shared
 def test_real_coco_is_accounted_for(tmp_path: pathlib.Path) -> None:
-    commands.build(load(), str(SHARED / "raw"), Layout(str(tmp_path)), asking=Asking(), running=Running())
+    commands.build(Job(load(), str(SHARED / "raw"), Layout(str(tmp_path))), Asking(), Running())
     lines = outputs.ledger(str(tmp_path))
     assert lines["ingest", "coco", "annotations"]["read"] == 1307
     assert lines["ingest", "coco", "annotations"]["rejected"] == {"crowd": 15}
@@ -134,7 +134,7 @@ def test_real_coco_is_accounted_for(tmp_path: pathlib.Path) -> None:
 
 @needs_shared
 def test_real_expressions_are_built_where_the_recipe_admits_them(tmp_path: pathlib.Path) -> None:
-    commands.build(admitting(), str(SHARED / "raw"), Layout(str(tmp_path)), asking=Asking(), running=Running())
+    commands.build(Job(admitting(), str(SHARED / "raw"), Layout(str(tmp_path))), Asking(), Running())
     kinds = outputs.manifest(str(tmp_path))["kinds"]
     assert {kind: entry["rows"] for kind, entry in kinds.items() if kind not in ("mask_text", "positive_negative")} == {
         "description": 2,
@@ -156,7 +156,7 @@ def test_templates_are_true_of_the_scenes(built: str) -> None:
 
 def test_an_output_need_not_be_on_a_local_disk(scenes: str, built: str) -> None:
     memory = fsspec.filesystem("memory")
-    commands.build(load(), scenes, Layout("memory://elsewhere"), asking=Asking(), running=Running())
+    commands.build(Job(load(), scenes, Layout("memory://elsewhere")), Asking(), Running())
     assert memory.cat_file("/elsewhere/manifest.json") == (pathlib.Path(built) / "manifest.json").read_bytes()
     memory.rm("/elsewhere", recursive=True)
 
@@ -184,7 +184,7 @@ def test_paths_may_be_overridden_and_leave_no_trace(
 def test_pictures_in_the_rows(scenes: str, tmp_path: pathlib.Path) -> None:
     recipe = msgspec.structs.replace(load(), images=ImageSettings(embed=True))
     commands.build(
-        recipes.only(recipe, ["mask_text"]), scenes, Layout(str(tmp_path)), limit=4, asking=Asking(), running=Running()
+        Job(recipes.only(recipe, ["mask_text"]), scenes, Layout(str(tmp_path)), limit=4), Asking(), Running()
     )
     found = outputs.rows(str(tmp_path), "mask_text")
     assert len({row["image_id"] for row in found}) == 4
