@@ -19,7 +19,7 @@ from pipelines.sources.spec import Annotations
 from schemas.columns import ANNOTATION
 from schemas.records import TRAIN, Attribute, Box, Category, Expression, Image
 
-BATCH = 16_384
+BATCH = 4096
 """Annotations in memory."""
 
 _FRAME = pa.schema([field for field in ANNOTATION if field.name != "segmentation"])
@@ -68,8 +68,8 @@ class Spool:
         self._rows.append((
             self._slot, region_id, image.image_id, self._source, len(self._lengths), named.text, named.name,
             box, split, part_of, named.part, named.whole,
-            [(one.type, one.name) for one in attributes],
-            [(one.source, one.text, one.ordinal) for one in expressions],
+            attributes and tuple((one.type, one.name) for one in attributes),
+            expressions and tuple((one.source, one.text, one.ordinal) for one in expressions),
             image.width, image.height,
         ))  # fmt: skip
         self._segmentations.write(segmentation)
