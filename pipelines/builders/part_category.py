@@ -1,0 +1,70 @@
+"""`part_category`: what an object is, or which part of which object (paper section 2, "part": category).
+
+The template's answers are the annotated names: "handle of the mug", "mug".
+"""
+
+from collections.abc import Sequence
+
+import prompts
+from pipelines.builders import parts
+from pipelines.builders.model_kind import Candidate, ModelKind
+from pipelines.builders.naming import region_name
+from pipelines.builders.replies import BadReply, question_answer_text
+from pipelines.builders.rows import turns
+from schemas.keys import stable_choice
+from schemas.recipe import KindSettings
+from schemas.records import Message, Region, Sample, Scene
+
+KIND = "part_category"
+
+
+def choose(scene: Scene, settings: KindSettings) -> list[Candidate]:
+    """Parts, and the objects of data sets that mark parts on this image."""
+    with_parts = {region.source for region in scene.regions if region.part}
+    return [
+        parts.candidate(region, _unfit(region, with_parts))
+        for source in settings.sources
+        for region in scene.regions
+        if region.source == source
+    ]
+
+
+def _unfit(region: Region, with_parts: set[str]) -> str:
+    if region.source not in with_parts:
+        return "not_a_part"
+    return "" if region.category else "no_category"
+
+
+def parse(text: str, row: Sample) -> tuple[Message, ...]:
+    """`Question:` and `Answer:` blocks to turns: one or two for each region, answers of a few words."""
+    found = parts.read_pairs(text, row)
+    for region, _, answer in found:
+        if parts.too_long(answer) and answer.lower() not in _names(region):
+            raise BadReply("reply_long_answer", f"{answer[:80]!r} has more than {parts.MOST_WORDS} words")
+    return turns(parts.as_pairs(found))
+
+
+def _names(region: Region) -> set[str]:
+    return {name.lower().rstrip(" .") for name in (region.category, region.part, region.whole)}
+
+
+def compose(scene: Scene, regions: Sequence[Region], seed: int) -> str:
+    """What each region is; of a part also what it belongs to."""
+    return question_answer_text(
+        pair for number, region in enumerate(regions, start=1) for pair in _about(region, number, seed)
+    )
+
+
+def _about(region: Region, number: int, seed: int) -> list[tuple[str, str]]:
+    if not region.part:
+        return [(_ask("object", region, number, seed), region.category)]
+    belongs = [(_ask("whole", region, number, seed), region.whole)] if region.whole else []
+    return [(_ask("part", region, number, seed), region.category), *belongs]
+
+
+def _ask(what: str, region: Region, number: int, seed: int) -> str:
+    forms = prompts.questions(KIND, f"{what}_questions")
+    return stable_choice(forms, seed, KIND, what, region.region_id).format(region=region_name(number))
+
+
+MODEL_KIND = ModelKind(KIND, parts.nothing, parse, compose, choose, parts.tell, about_image=False)
