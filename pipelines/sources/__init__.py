@@ -3,7 +3,7 @@
 To add one, write a module with a `SourceSpec` and a reader, name it here, and give it a folder under tests/fixtures.
 """
 
-from pipelines.sources import coco, llava, lvis, paco, refcoco, vg
+from pipelines.sources import coco, llava, lvis, paco, part_imagenet, refcoco, vg
 from pipelines.sources.spec import Source
 
 SOURCES: dict[str, Source] = {
@@ -14,6 +14,7 @@ SOURCES: dict[str, Source] = {
     "llava": llava.SOURCE,
     "lvis": lvis.SOURCE,
     "paco": paco.SOURCE,
+    "part_imagenet": part_imagenet.SOURCE,
     "vg": vg.SOURCE,
 }
 
