@@ -5,17 +5,20 @@ mixes over the whole row. The other category is, by a throw of the seed's dice, 
 and the second way where the first finds nothing:
 
 * spatial-aware: the category of the nearest other object, by distance between masks. What covers the same
-  pixels under another name is the same object, not another one, and a category that a federated source labels
-  only in part is left out.
+  pixels under another name is the same object, not another one. Of a federated source the category must be exhaustive
+  on the image: where every object of it has a mask, and this region's pixels have none of it, the region is none. A
+  category that is labelled only in part is left out.
 * class-aware: one of the eight categories nearest in meaning that are known to be absent. What LVIS lists as
   absent was looked for, and serves every region. COCO annotates its 80 categories throughout, so that what is not
   there is absent, but only for COCO's own regions: COCO misses small objects that LVIS has, and some of LVIS's
-  categories are kinds of COCO's (a puppy is a dog).
+  categories are kinds of COCO's (a puppy is a dog). The same goes for data of one's own if the recipe calls it
+  exhaustive; otherwise these have spatial-aware negatives alone.
 
 Paper section 2 leaves the distance, the mix and synonyms open; a synonym or a wider term of the true category
 is never asked as a No.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import prompts
@@ -52,17 +55,24 @@ def build(scene: Scene, context: Context) -> Built:
         if not regions:
             continue
         built.read[source, "regions"] = len(regions)
-        kept, rest = capped(context, KIND, source, regions)
+        named = [region for region in regions if region.category]
+        kept, rest = capped(context, KIND, source, named)
+        built.rejects.extend(_reject(region, "no_category") for region in regions if not region.category)
         built.rejects.extend(_reject(region, "region_cap") for region in rest)
-        for region in kept:
-            negative = negatives.of(region)
-            if negative is None:
-                built.rejects.append(_reject(region, "no_negative"))
-            else:
-                asked += [Question(region, region.category, True), Question(region, negative, False)]
+        asked += _questions(built, negatives, kept)
     if asked:
         _add_row(built, scene, context, asked)
     return built
+
+
+def _questions(built: Built, negatives: "Negatives", regions: Sequence[Region]) -> Iterator[Question]:
+    """A Yes and a No for each region; one without a fitting negative is rejected."""
+    for region in regions:
+        negative = negatives.of(region)
+        if negative is None:
+            built.rejects.append(_reject(region, "no_negative"))
+        else:
+            yield from (Question(region, region.category, True), Question(region, negative, False))
 
 
 def _add_row(built: Built, scene: Scene, context: Context, asked: list[Question]) -> None:
@@ -137,6 +147,7 @@ class Negatives:
             (box_gap(region.bbox, other.bbox), other)
             for other in self._scene.regions
             if other.source == region.source
+            and other.category
             and other.category not in incomplete
             and not self._is_called(region, other.category)
         ]
@@ -151,7 +162,7 @@ class Negatives:
         if region.region_id not in self._names:
             overlaps = rle.ious(region.mask, [other.mask for other in self._scene.regions])
             pairs = zip(self._scene.regions, overlaps, strict=True)
-            same = {other.category for other, overlap in pairs if overlap >= SAME_OBJECT_IOU}
+            same = {other.category for other, overlap in pairs if other.category and overlap >= SAME_OBJECT_IOU}
             self._names[region.region_id] = frozenset({region.category} | same)
         return self._names[region.region_id]
 
@@ -192,7 +203,7 @@ def known_absent(scene: Scene, vocabulary: Vocabulary, asking: str) -> dict[str,
 
 def present_texts(scene: Scene, vocabulary: Vocabulary) -> set[str]:
     """Every name of what is annotated on the image in any form, rejected annotations included."""
-    texts = {region.category for region in scene.regions}
+    texts = {region.category for region in scene.regions if region.category}
     for image in scene.images:
         known = vocabulary.texts.get(image.source, {})
         texts |= {known[name] for name in (*image.present, *image.not_exhaustive) if name in known}
