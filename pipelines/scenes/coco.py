@@ -9,12 +9,10 @@ from pycocotools import mask as coco_mask
 
 from pipelines.scenes.captions import captions
 from pipelines.scenes.catalogue import LVIS_ONLY
+from pipelines.scenes.entry import PICTURE, Entry
 from pipelines.scenes.truth import ObjectTruth, SceneTruth
 from pipelines.scenes.vocabulary import COCO_IDS
 from schemas.keys import stable_int
-
-Entry = tuple[str, str, Any]
-"""File, array within the file, record."""
 
 PER_IMAGE = 32
 """Annotation ids are set aside for so many objects an image."""
@@ -32,6 +30,7 @@ def entries(scene: SceneTruth) -> Iterator[Entry]:
     """All records of a scene in the COCO files."""
     split = scene.folder
     image = image_record(scene)
+    yield f"coco/{split}/{scene.file_name}", PICTURE, (scene.width, scene.height)
     for kind in ("instances", "captions"):
         yield f"coco/annotations/{kind}_{split}.json", "images", image
     for one in scene.objects:

@@ -62,6 +62,18 @@ class JsonFile:
         stream.write(after)
 
 
+class JsonLinesFile(JsonFile):
+    """One JSON record a line."""
+
+    separator = b"\n"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, {}, ("",), dict)
+
+    def _write(self, stream: IO[bytes]) -> None:
+        self._copy(stream, "", b"", b"\n" if self._arrays[""].tell() else b"")
+
+
 class PickleFile(JsonFile):
     """A protocol 2 pickle of one list. Each batch of bodies is added to it by a MARK and an APPENDS."""
 

@@ -46,7 +46,7 @@ def _truth(number: int, one: Placed, fronts: list[Front]) -> ObjectTruth:
     return ObjectTruth(
         number=number, category=one.spot.template.category, colour=one.colour, second=one.second, pattern=one.pattern,
         marking=one.marking, seat=one.spot.template.seat, shape=tuple(shapes[:count]), visible=visible,
-        parts=tuple(parts), box=_box(visible), area=round(seen, 4),
+        parts=tuple(parts), material=one.spot.template.material, box=_box(visible), area=round(seen, 4),
         hidden=round(1 - seen / whole, 4), base=round(one.spot.base, 2),
     )  # fmt: skip
 
@@ -89,8 +89,9 @@ def _part(part: Part, one: Placed, shape: Polygon, visible: tuple[Polygon, ...] 
     colour = {MAIN: one.colour, SECOND: one.second}.get(part.paint, part.paint)
     pattern = one.pattern if part.marked else PLAIN
     return PartTruth(
-        name=part.name, colour=colour, pattern=pattern, shape=shape, visible=(shape,) if visible is None else visible
-    )
+        name=part.name, colour=colour, pattern=pattern, shape=shape, visible=(shape,) if visible is None else visible,
+        material=part.material or one.spot.template.material, transparency=part.transparency,
+    )  # fmt: skip
 
 
 def polygon_area(polygon: Polygon) -> float:

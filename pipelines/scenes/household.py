@@ -28,9 +28,9 @@ BOTTLE = Template(
     (
         Part("body", _slice(_bottle, 0.0, 0.54), marked=True), Part("shoulder", _slice(_bottle, 0.54, 0.70)),
         Part("neck", _slice(_bottle, 0.70, 0.87)), Part("cap", _slice(_bottle, 0.88, 1.0), SECOND),
-        Part("label", box(-0.158, 0.17, 0.158, 0.41, 0.015), "white"),
+        Part("label", box(-0.158, 0.17, 0.158, 0.41, 0.015), "white", material="paper"),
     ),
-    ROOM, colours=("red", "orange", "yellow", "green", "blue", "purple", "pink"), patterns=BANDS,
+    ROOM, colours=("red", "orange", "yellow", "green", "blue", "purple", "pink"), patterns=BANDS, material="plastic",
 )
 
 _cup = (
@@ -45,7 +45,7 @@ CUP = Template(
         Part("rim", ellipse(0, 0.93, 0.42, 0.07), SECOND),
         Part("inner_body", ellipse(0, 0.925, 0.37, 0.05, 20), "black"),
     ),
-    ROOM, sided=True,
+    ROOM, sided=True, material="ceramic",
 )
 
 _bowl = (
@@ -60,7 +60,7 @@ BOWL = Template(
         Part("rim", ellipse(0, 0.86, 1.0, 0.14, 24), SECOND),
         Part("inner_body", ellipse(0, 0.85, 0.92, 0.105, 22), "grey"),
     ),
-    ROOM,
+    ROOM, material="ceramic",
 )
 
 _vase = mirror((
@@ -75,7 +75,7 @@ VASE = Template(
         Part("body", _slice(_vase, 0.07, 0.72), marked=True), Part("neck", _slice(_vase, 0.72, 0.95)),
         Part("mouth", _slice(_vase, 0.95, 1.0), SECOND), Part("foot", _slice(_vase, 0.0, 0.07), SECOND),
     ),
-    ROOM,
+    ROOM, material="ceramic",
 )
 
 _pail = mirror((
@@ -89,7 +89,7 @@ BUCKET = Template(
         Part("body", _slice(_pail, 0.0, 0.63), marked=True), Part("rim", _slice(_pail, 0.64, 0.72), SECOND),
         Part("handle", _pail_handle, "grey"),
     ),
-    ("room", "park"),
+    ("room", "park"), material="metal",
 )
 
 _lamp = mirror((
@@ -100,10 +100,11 @@ _lamp = mirror((
 LAMP = Template(
     "lamp", 0.46, (_lamp,),
     (
-        Part("shade", _slice(_lamp, 0.65, 1.0), marked=True), Part("pipe", _slice(_lamp, 0.11, 0.65), "grey"),
+        Part("shade", _slice(_lamp, 0.65, 1.0), marked=True, material="fabric"),
+        Part("pipe", _slice(_lamp, 0.11, 0.65), "grey"),
         Part("base", _slice(_lamp, 0.0, 0.11), SECOND),
     ),
-    ROOM,
+    ROOM, material="metal",
 )
 
 _chair = mirror((
@@ -118,7 +119,7 @@ CHAIR = Template(
         Part("leg", box(-0.265, 0.0, -0.203, 0.44, 0.015), SECOND),
         Part("back", _slice(_chair, 0.52, 1.0), marked=True), Part("seat", box(-0.295, 0.405, 0.295, 0.52, 0.045)),
     ),
-    ROOM, seconds=("brown", "white", "black", "grey"),
+    ROOM, seconds=("brown", "white", "black", "grey"), material="wood",
 )
 
 _leaf = (
@@ -132,7 +133,8 @@ _pot = mirror((
 ))
 _plant = (*_leaves, *(point for point in _pot if point[0]))
 PLANT = Template(
-    "potted plant", 0.42, (_plant,), (Part("plant", _leaves, "green"), Part("pot", _pot, marked=True)), EVERYWHERE,
+    "potted plant", 0.42, (_plant,),
+    (Part("plant", _leaves, "green"), Part("pot", _pot, marked=True, material="ceramic")), EVERYWHERE,
     colours=("red", "orange", "yellow", "blue", "purple", "pink", "white"),
 )
 
@@ -144,12 +146,12 @@ LAPTOP = Template(
     "laptop", 0.25, (_laptop,),
     (
         Part("base_panel", ((-0.62, 0.24), (0.62, 0.24), (0.78, 0.05), (0.77, 0.0), (-0.77, 0.0), (-0.78, 0.05))),
-        Part("screen", box(-0.55, 0.31, 0.55, 0.93, 0.02), SECOND),
+        Part("screen", box(-0.55, 0.31, 0.55, 0.93, 0.02), SECOND, material="glass"),
         Part("keyboard", ((-0.53, 0.22), (0.53, 0.22), (0.62, 0.10), (-0.62, 0.10)), "black"),
         Part("touchpad", ((-0.14, 0.09), (0.14, 0.09), (0.15, 0.055), (-0.15, 0.055)), "white"),
     ),
     ROOM, colours=("grey", "white", "black", "pink", "blue"),
-    seconds=("blue", "green", "purple", "orange", "yellow"), patterns=(PLAIN,),
+    seconds=("blue", "green", "purple", "orange", "yellow"), patterns=(PLAIN,), material="plastic",
 )
 
 _book = box(-0.38, 0.0, 0.38, 1.0, 0.04)
@@ -161,17 +163,19 @@ BOOK = Template(
         Part("spine", box(-0.38, 0.0, -0.28, 1.0, 0.03), SECOND),
         Part("title", box(-0.18, 0.66, 0.22, 0.84, 0.03), SECOND),
     ),
-    ROOM, colours=BOLD, turn=9.0, sided=True,
+    ROOM, colours=BOLD, turn=9.0, sided=True, material="paper",
 )
 
 CLOCK = Template(
     "clock", 0.22, (ellipse(0, 0.5, 0.5, 0.5, 30),),
     (
         Part("case", ellipse(0, 0.5, 0.5, 0.5, 30)), Part("face", ellipse(0, 0.5, 0.40, 0.40, 30), "white"),
-        Part("hand", ((-0.018, 0.46), (-0.018, 0.80), (0.0, 0.84), (0.018, 0.80), (0.018, 0.46)), "black"),
-        Part("hand", ((-0.03, 0.475), (-0.03, 0.525), (0.22, 0.525), (0.26, 0.5), (0.22, 0.475)), "black"),
+        Part("hand", ((-0.018, 0.46), (-0.018, 0.80), (0.0, 0.84), (0.018, 0.80), (0.018, 0.46)), "black",
+             material="metal"),
+        Part("hand", ((-0.03, 0.475), (-0.03, 0.525), (0.22, 0.525), (0.26, 0.5), (0.22, 0.475)), "black",
+             material="metal"),
     ),
-    ROOM, "wall", patterns=(PLAIN,), colours=(*BOLD, "brown"), sided=True,
+    ROOM, "wall", patterns=(PLAIN,), colours=(*BOLD, "brown"), sided=True, material="plastic",
 )
 
 _apple = smooth(mirror((

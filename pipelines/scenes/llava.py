@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from pipelines.scenes.coco import Entry
+from pipelines.scenes.entry import Entry
 from pipelines.scenes.facts import Claim, centre, fits, related, second_seen
 from pipelines.scenes.truth import ObjectTruth, SceneTruth
 from pipelines.scenes.words import SECOND_PART, article, listed, looks, noun, nouns, number, sentence

@@ -6,10 +6,13 @@ from random import Random
 from typing import Any
 
 from pipelines.scenes.catalogue import LVIS_NAMES
-from pipelines.scenes.coco import Entry, image_record
+from pipelines.scenes.coco import image_record
+from pipelines.scenes.entry import Entry
 from pipelines.scenes.truth import ObjectTruth, SceneTruth
 from pipelines.scenes.vocabulary import LVIS_CATEGORIES, LvisCategory
 from schemas.keys import stable_fraction, stable_int
+
+TRAIN, VAL = "lvis/lvis_v1_train.json", "lvis/lvis_v1_val.json"
 
 SHARE = 0.85
 """Which fraction of the other train2017 images is in LVIS train."""
@@ -36,6 +39,11 @@ ALIKE = {
 """What someone could call an object of the category besides its name: never said to be absent where it is present."""
 
 
+def annotation_id(scene: SceneTruth, one: ObjectTruth) -> int:
+    """The LVIS annotation id of an object."""
+    return 1 + scene.index * PER_IMAGE + one.number
+
+
 def split_of(scene: SceneTruth) -> str:
     """`val`, `train`, or an empty string. LVIS val holds all of val2017 and a part of train2017."""
     if scene.folder == "val2017" or scene.index % 8 == 5:
@@ -56,11 +64,11 @@ def entries(scene: SceneTruth) -> Iterator[Entry]:
 
 
 def count(records: Iterable[Entry]) -> Counter[tuple[str, str, int]]:
-    """How many images and how many annotations each category has: keys are (path, what, category id)."""
+    """How many images and annotations each category of LVIS and PACO has: keys are (path, what, category id)."""
     found: Counter[tuple[str, str, int]] = Counter()
     seen = set()
     for path, array, record in records:
-        if path.startswith("lvis/") and array == "annotations":
+        if path.startswith(("lvis/", "paco/")) and array == "annotations":
             found[path, "instance_count", record["category_id"]] += 1
             seen.add((path, "image_count", record["category_id"]))
     found.update(seen)
@@ -111,6 +119,6 @@ def _absent(scene: SceneTruth) -> list[int]:
 
 def _annotation(scene: SceneTruth, one: ObjectTruth) -> dict[str, Any]:
     return {
-        "area": one.area, "id": 1 + scene.index * PER_IMAGE + one.number, "segmentation": one.visible,
+        "area": one.area, "id": annotation_id(scene, one), "segmentation": one.visible,
         "image_id": scene.image_id, "bbox": one.box, "category_id": lvis_category(one.category).id,
     }  # fmt: skip

@@ -1,16 +1,28 @@
 """People, animals, vehicles, and what stands or flies outdoors."""
 
 from math import asin, degrees
+from typing import TypedDict
 
 from pipelines.scenes.shapes import Points, arc, box, ellipse, mirror, rounded, smooth
-from pipelines.scenes.template import CHECKED, DOTTED, HUES, MAIN, PLAIN, SECOND, STRIPED, Part, Template
-from pipelines.scenes.truth import Place
+from pipelines.scenes.template import CHECKED, DOTTED, HUES, MAIN, OTHER, PLAIN, SECOND, STRIPED, Part, Template
+from pipelines.scenes.truth import Place, Transparency
 
 # fmt: off
 
 OUTSIDE: tuple[Place, ...] = ("park", "street")
 EVERYWHERE: tuple[Place, ...] = ("room", "park", "street")
 COATS = HUES
+
+
+class Glass(TypedDict):
+    """What a part of glass is like."""
+
+    material: str
+    transparency: Transparency
+
+
+PANE: Glass = {"material": "glass", "transparency": "transparent"}
+LENS: Glass = {"material": "glass", "transparency": "translucent"}
 
 _head = ellipse(0.0, 0.915, 0.062, 0.078, 20)
 _person = mirror((
@@ -39,9 +51,10 @@ _foot = ((0.032, 0.052), (0.106, 0.052), (0.128, 0.022), (0.126, 0.0), (0.034, 0
 _hair = (*arc(0.0, 0.915, 0.066, 0.085, 8, 172, 12), (-0.05, 0.955), (-0.01, 0.968), (0.03, 0.962), (0.055, 0.945))
 
 
-def _pair(name: str, points: Points, paint: str, marked: bool = False) -> tuple[Part, Part]:
+def _pair(name: str, points: Points, paint: str, material: str = "") -> tuple[Part, Part]:
     """A part on the right and its mirror image on the left."""
-    return Part(name, points, paint, marked), Part(name, tuple((-x, y) for x, y in points), paint, marked)
+    left = tuple((-x, y) for x, y in points)
+    return Part(name, points, paint, material=material), Part(name, left, paint, material=material)
 
 
 PERSON = Template(
@@ -50,8 +63,9 @@ PERSON = Template(
         Part("head", _person[:7] + _person[-6:], "tan"), Part("hair", _hair, "brown"),
         *_pair("eye", ellipse(0.023, 0.925, 0.007, 0.011, 8), "black"),
         Part("mouth", arc(0.0, 0.885, 0.022, 0.014, 180, 360, 7), "red"),
-        Part("torso", _torso, marked=True), *_pair("arm", _arm, MAIN),
-        *_pair("hand", _hand, "tan"), *_pair("leg", _leg, SECOND), *_pair("foot", _foot, "black"),
+        Part("torso", _torso, marked=True, material="fabric"), *_pair("arm", _arm, MAIN, "fabric"),
+        *_pair("hand", _hand, "tan"), *_pair("leg", _leg, SECOND, "fabric"),
+        *_pair("foot", _foot, "black", "leather"),
     ),
     EVERYWHERE, colours=COATS, seconds=("blue", "black", "grey", "brown", "green"),
 )
@@ -91,7 +105,7 @@ DOG = Template(
 
 def _wheel(x: float, radius: float) -> tuple[Part, Part]:
     tyre, rim = ellipse(x, radius, radius, radius, 18), ellipse(x, radius, radius * 0.5, radius * 0.5, 12)
-    return Part("wheel", tyre, "black"), Part("rim", rim, "grey")
+    return Part("wheel", tyre, "black", material=OTHER), Part("rim", rim, "grey", material="metal")
 
 
 def _on_wheels(body: Points, wheels: tuple[tuple[float, float], ...], floor: float) -> Points:
@@ -119,17 +133,17 @@ CAR = Template(
         Part("body", _car_body, marked=True),
         *_wheel(-0.68, 0.23), *_wheel(0.70, 0.23),
         Part("window", rounded(((-0.10, 0.66), (-0.10, 0.92), (0.17, 0.92), (0.30, 0.88),
-        (0.50, 0.66)), 0.04, 3), "light blue"),
+        (0.50, 0.66)), 0.04, 3), "light blue", **PANE),
         Part("window", rounded(((-0.18, 0.66), (-0.18, 0.92), (-0.46, 0.92), (-0.58, 0.88),
-        (-0.78, 0.66)), 0.04, 3), "light blue"),
-        Part("headlight", ellipse(1.10, 0.46, 0.07, 0.055, 14), "yellow"),
-        Part("taillight", ellipse(-1.13, 0.48, 0.05, 0.055, 12), "red"),
-        Part("handle", box(-0.30, 0.55, -0.14, 0.58), "black"),
-        Part("bumper", box(0.98, 0.24, 1.185, 0.32, 0.03), SECOND),
-        Part("bumper", box(-1.185, 0.24, -0.98, 0.32, 0.03), SECOND),
+        (-0.78, 0.66)), 0.04, 3), "light blue", **PANE),
+        Part("headlight", ellipse(1.10, 0.46, 0.07, 0.055, 14), "yellow", **LENS),
+        Part("taillight", ellipse(-1.13, 0.48, 0.05, 0.055, 12), "red", **LENS),
+        Part("handle", box(-0.30, 0.55, -0.14, 0.58), "black", material="plastic"),
+        Part("bumper", box(0.98, 0.24, 1.185, 0.32, 0.03), SECOND, material="plastic"),
+        Part("bumper", box(-1.185, 0.24, -0.98, 0.32, 0.03), SECOND, material="plastic"),
     ),
     ("street",), seconds=("grey", "black", "white"), colours=(*COATS, "grey"), patterns=(PLAIN, STRIPED, PLAIN),
-    sided=True,
+    sided=True, material="metal",
 )
 
 _bus_body = rounded(((1.18, 0.14), (1.18, 0.94), (1.08, 1.0), (-1.10, 1.0), (-1.18, 0.95), (-1.18, 0.14)), 0.06)
@@ -141,14 +155,15 @@ BUS = Template(
     (
         Part("body", _bus_body, marked=True),
         *_wheel(-0.66, 0.145), *_wheel(0.70, 0.145),
-        *(Part("window", box(x, 0.54, x + 0.36, 0.84, 0.03), "light blue") for x in (-1.06, -0.62, -0.18, 0.26)),
+        *(Part("window", box(x, 0.54, x + 0.36, 0.84, 0.03), "light blue", **PANE)
+          for x in (-1.06, -0.62, -0.18, 0.26)),
         Part("door", box(0.74, 0.30, 0.96, 0.84, 0.02), SECOND),
-        Part("windshield", box(1.04, 0.50, 1.15, 0.86, 0.02), "light blue"),
-        Part("headlight", ellipse(1.12, 0.26, 0.045, 0.04, 12), "yellow"),
-        Part("bumper", box(-1.17, 0.145, -0.86, 0.20, 0.02), "grey"),
+        Part("windshield", box(1.04, 0.50, 1.15, 0.86, 0.02), "light blue", **PANE),
+        Part("headlight", ellipse(1.12, 0.26, 0.045, 0.04, 12), "yellow", **LENS),
+        Part("bumper", box(-1.17, 0.145, -0.86, 0.20, 0.02), "grey", material="plastic"),
     ),
     ("street",), colours=("red", "orange", "yellow", "green", "blue", "purple", "white"),
-    seconds=("grey", "black", "white"), patterns=(PLAIN,), sided=True,
+    seconds=("grey", "black", "white"), patterns=(PLAIN,), sided=True, material="metal",
 )
 
 _bench = mirror((
@@ -158,11 +173,12 @@ _bench = mirror((
 BENCH = Template(
     "bench", 0.28, (_bench,),
     (
-        Part("leg", box(0.735, 0.0, 0.865, 0.44, 0.02), SECOND),
-        Part("leg", box(-0.865, 0.0, -0.735, 0.44, 0.02), SECOND),
+        Part("leg", box(0.735, 0.0, 0.865, 0.44, 0.02), SECOND, material="metal"),
+        Part("leg", box(-0.865, 0.0, -0.735, 0.44, 0.02), SECOND, material="metal"),
         Part("back", box(-0.95, 0.60, 0.95, 1.0, 0.03), marked=True), Part("seat", box(-0.99, 0.425, 0.99, 0.56, 0.04)),
     ),
     OUTSIDE, colours=("brown", "green", "blue", "red", "white"), seconds=("grey", "black"), patterns=(PLAIN, STRIPED),
+    material="wood",
 )
 
 _canopy = (
@@ -176,8 +192,8 @@ _umbrella = (
 )
 UMBRELLA = Template(
     "umbrella", 0.52, (_umbrella,),
-    (Part("shaft", box(-0.018, 0.0, 0.018, 0.62), "brown"), Part("canopy", _canopy, marked=True)),
-    OUTSIDE, colours=HUES,
+    (Part("shaft", box(-0.018, 0.0, 0.018, 0.62), "brown", material="wood"), Part("canopy", _canopy, marked=True)),
+    OUTSIDE, colours=HUES, material="fabric",
 )
 
 _kite_body = ((0.0, 1.0), (0.30, 0.62), (0.0, 0.24), (-0.30, 0.62))
@@ -196,11 +212,12 @@ KITE = Template(
         Part("tail", _kite_tail, SECOND), Part("body", _kite_body, marked=True),
         Part("crossbar", box(-0.29, 0.612, 0.29, 0.628), SECOND),
     ),
-    ("park",), "sky", patterns=(PLAIN, STRIPED, CHECKED), turn=28.0,
+    ("park",), "sky", patterns=(PLAIN, STRIPED, CHECKED), turn=28.0, material="fabric",
 )
 
 _ball = ellipse(0.0, 0.5, 0.5, 0.5, 26)
-BALL = Template("sports ball", 0.12, (_ball,), (Part("body", _ball, marked=True),), ("park", "room"), turn=40.0)
+BALL = Template("sports ball", 0.12, (_ball,), (Part("body", _ball, marked=True),), ("park", "room"), turn=40.0,
+                material="plastic")
 
 _string = (
     (-0.012, 0.34), (0.012, 0.34), (0.03, 0.22), (0.004, 0.10), (0.016, 0.0), (-0.004, 0.0), (-0.018, 0.10),
@@ -210,8 +227,8 @@ _balloon_body = arc(0.0, 0.70, 0.25, 0.30, 262, -82, 24)
 _balloon = (*_balloon_body, (0.05, 0.36), (0.014, 0.37), *_string[2:], (-0.014, 0.37), (-0.05, 0.36))
 BALLOON = Template(
     "balloon", 0.28, (_balloon,),
-    (Part("string", _string, "white"), Part("body", _balloon_body, marked=True)),
-    ("park", "room"), "sky", patterns=(PLAIN, STRIPED, DOTTED),
+    (Part("string", _string, "white", material="fabric"), Part("body", _balloon_body, marked=True)),
+    ("park", "room"), "sky", patterns=(PLAIN, STRIPED, DOTTED), material="plastic",
 )
 
 _streetlight = (
@@ -220,8 +237,9 @@ _streetlight = (
 )
 STREETLIGHT = Template(
     "streetlight", 0.74, (_streetlight,),
-    (Part("pole", (*_streetlight[:5], *_streetlight[9:]), MAIN), Part("lamp", _streetlight[4:9], "yellow")),
+    (Part("pole", (*_streetlight[:5], *_streetlight[9:]), MAIN), Part("lamp", _streetlight[4:9], "yellow", **LENS)),
     ("street",), colours=("grey", "black", "green"), patterns=(PLAIN,), sided=True,
+    material="metal",
 )
 
 OUTDOORS = (PERSON, DOG, CAR, BUS, BENCH, UMBRELLA, KITE, BALL, BALLOON, STREETLIGHT)

@@ -31,8 +31,14 @@ MEADOWS = ((178, 212, 146), (164, 204, 152), (196, 214, 140))
 
 def jpeg(scene: SceneTruth) -> bytes:
     """The picture as JPEG; the same bytes for the same scene (with one version of Pillow)."""
+    return encoded(paint(scene))
+
+
+def encoded(picture: Image.Image, size: tuple[int, int] | None = None) -> bytes:
+    """A picture as JPEG, resized where another (width, height) is asked for."""
     stream = io.BytesIO()
-    paint(scene).save(stream, "JPEG", quality=QUALITY)
+    resized = picture if size in (None, picture.size) else picture.resize(size, Image.Resampling.BICUBIC)
+    resized.save(stream, "JPEG", quality=QUALITY)
     return stream.getvalue()
 
 

@@ -6,7 +6,8 @@ from random import Random
 from typing import Any
 
 from pipelines.scenes.catalogue import LVIS_ONLY
-from pipelines.scenes.coco import Entry, annotation_id, image_record, object_record
+from pipelines.scenes.coco import annotation_id, image_record, object_record
+from pipelines.scenes.entry import Entry
 from pipelines.scenes.expressions import expressions
 from pipelines.scenes.truth import ObjectTruth, SceneTruth
 from schemas.keys import stable_fraction, stable_int

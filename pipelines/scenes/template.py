@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipelines.scenes.shapes import Array, Point, Points, area, thinned
-from pipelines.scenes.truth import Place, Seat
+from pipelines.scenes.truth import Place, Seat, Transparency
 
 MAIN, SECOND = "main", "second"
 """Paints of a part: the object's colour, its second colour; any other paint is the name of a colour."""
@@ -16,6 +16,9 @@ ANY = (PLAIN, STRIPED, DOTTED, CHECKED)
 
 LEAST_CORNER = 0.00045
 """Flatter corners are dropped (areas in squares of the object's height): outlines then have about as many as COCO's."""
+
+OTHER = "other"
+"""The material that PACO has no word for: fur, skin, leaves, rubber."""
 
 HUES = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white")
 """Colours that most things may have."""
@@ -29,6 +32,9 @@ class Part(NamedTuple):
     paint: str = MAIN
     marked: bool = False
     """Whether the object's pattern is on this part."""
+    material: str = ""
+    """As PACO calls it; empty where it is the object's own material."""
+    transparency: Transparency = "opaque"
 
 
 class Template(NamedTuple):
@@ -49,6 +55,8 @@ class Template(NamedTuple):
     """Turned by up to so many degrees."""
     sided: bool = False
     """Whether left and right differ, so that it may face either way."""
+    material: str = OTHER
+    """What most of it is made of: a word of PACO's, or `other` for what PACO has no word for, such as a dog."""
 
 
 class Frame(NamedTuple):

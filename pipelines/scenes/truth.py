@@ -6,13 +6,14 @@ painted), `visible` is what is left of it once everything in front has been cut 
 outline.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from schemas.records import Box, Record
 
 Polygon = tuple[float, ...]
 Place = Literal["room", "park", "street"]
 Seat = Literal["ground", "wall", "sky"]
+Transparency = Literal["opaque", "translucent", "transparent"]
 
 
 class PartTruth(Record, frozen=True, kw_only=True):
@@ -26,6 +27,9 @@ class PartTruth(Record, frozen=True, kw_only=True):
     shape: Polygon
     visible: tuple[Polygon, ...]
     """Empty where the part is hidden. What other parts of the same object cover is not cut away."""
+    material: str
+    """As PACO calls it, such as `metal`; `other` for what PACO has no word for, such as skin or rubber."""
+    transparency: Transparency
 
 
 class ObjectTruth(Record, frozen=True, kw_only=True):
@@ -46,6 +50,8 @@ class ObjectTruth(Record, frozen=True, kw_only=True):
     shape: tuple[Polygon, ...]
     visible: tuple[Polygon, ...]
     parts: tuple[PartTruth, ...]
+    material: str
+    """Of the most of it, as with parts. Every object as a whole is opaque."""
     box: Box
     """Of the visible outline: [x, y, width, height]."""
     area: float
@@ -54,6 +60,19 @@ class ObjectTruth(Record, frozen=True, kw_only=True):
     """Which fraction of the whole outline is hidden by objects in front, 0 to 0.6."""
     base: float
     """Where it touches the ground (y); for things on the wall or in the sky, its lower end."""
+
+
+class Shown(NamedTuple):
+    """What a region of a written file shows: an object of the scene, or its parts of one name."""
+
+    one: ObjectTruth
+    part: str = ""
+    """As in `PartTruth.name`; empty for the whole object."""
+
+    @property
+    def parts(self) -> tuple[PartTruth, ...]:
+        """All parts of that name; none for the whole object."""
+        return tuple(part for part in self.one.parts if part.name == self.part)
 
 
 class CrowdTruth(Record, frozen=True, kw_only=True):

@@ -6,26 +6,31 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from multiprocessing import get_context
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from pipelines import storage
-from pipelines.scenes import coco, llava, lvis, refer
+from pipelines.scenes import coco, llava, llava_pretrain, lvis, own, paco, part_imagenet, pascal_part, refer, sa1b, vcr
+from pipelines.scenes import visual_genome as vg
 from pipelines.scenes.draw import VAL_EVERY, draw_scene
-from pipelines.scenes.files import JsonFile, PickleFile
-from pipelines.scenes.picture import jpeg
-from pipelines.scenes.vocabulary import COCO_CATEGORIES
+from pipelines.scenes.entry import FILE, PICTURE, Entry
+from pipelines.scenes.picture import encoded, paint
+from pipelines.scenes.tree import Counts, open_files
+from pipelines.scenes.truth import SceneTruth
+
+FORMATS = (coco, refer, llava, lvis, paco, pascal_part, part_imagenet, vg, vcr, llava_pretrain, sa1b, own)
+"""Each has `entries(scene)`, which yields what the format says of a scene."""
 
 CHUNK = 64
 """Scenes made in one go; also the step of the progress reports."""
 
 Progress = Callable[[int, int], None]
-Counts = Counter[tuple[str, str, int]]
-"""`lvis.count`."""
-
 FEW = 4
 """Fewer chunks than this are made in one process: starting others takes longer."""
+
+SEPARATORS = {"p": b"", "jsonl": b"\n"}
+"""What stands between two records, by the file's ending; a comma otherwise."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -56,7 +61,8 @@ def scene_count(images: int) -> int:
 def write_scenes(
     folder: str, images: int, seed: int, pictures: bool = True, progress: Progress | None = None, workers: int = 0
 ) -> None:
-    """Write `images` training images, and one validation image for every 24, with their annotations and texts.
+    """Write `images` training images, and one validation image for every 24, with their annotations and texts,
+    in every raw format. Half of the pictures, about, are there two or more times, as parts of several data sets.
 
     The same seed gives the same bytes, whatever the number of processes; the scenes of a smaller sample are the first
     of a larger one. `progress` is told (images done, images in all). `workers` is the number of processes, 0 for one
@@ -65,7 +71,7 @@ def write_scenes(
     total = scene_count(images)
     work = [Work(folder, seed, start, min(start + CHUNK, total), pictures) for start in range(0, total, CHUNK)]
     counts: Counts = Counter()
-    files = _files(folder, counts)
+    files = open_files(folder, counts)
     with ExitStack() as stack:
         for file in files.values():
             stack.callback(file.discard)
@@ -89,50 +95,30 @@ def _made(work: list[Work], workers: int) -> Iterator[Made]:
 
 
 def make(work: Work) -> Made:
-    """Draw a range of scenes: write their pictures and return their records."""
+    """Draw a range of scenes: write their pictures and small files, and return their records."""
     found: dict[tuple[str, str], list[bytes]] = defaultdict(list)
     counts: Counts = Counter()
     for index in range(work.start, work.stop):
         scene = draw_scene(work.seed, index)
-        entries = [entry for source in (coco, refer, llava, lvis) for entry in source.entries(scene)]
+        entries = [entry for source in FORMATS for entry in source.entries(scene)]
         counts.update(lvis.count(entries))
         for path, array, record in entries:
-            found[path, array].append(record if isinstance(record, bytes) else _encoder.encode(record))
+            if array == FILE:
+                storage.write_bytes(storage.join(work.folder, path), record)
+            elif array != PICTURE:
+                found[path, array].append(record if isinstance(record, bytes) else _encoder.encode(record))
         if work.pictures:
-            storage.write_bytes(storage.join(work.folder, "coco", scene.folder, scene.file_name), jpeg(scene))
-    joined = {key: (b"" if key[0].endswith(".p") else b",").join(records) for key, records in found.items()}
+            _write_pictures(work.folder, scene, entries)
+    joined = {key: SEPARATORS.get(key[0].rsplit(".")[-1], b",").join(records) for key, records in found.items()}
     return Made(joined, counts)
 
 
-def _files(folder: str, counts: Counts) -> dict[str, JsonFile]:
-    """Every file of the tree, open, by its path in it. `counts` will be complete when the files are closed."""
-    found: dict[str, JsonFile] = {}
-
-    def declare(path: str, arrays: tuple[str, ...], tail: Callable[[], dict[str, Any]] = dict) -> None:
-        found[path] = JsonFile(storage.join(folder, path), HEAD, arrays, tail)
-
-    both = ("images", "annotations")
-    for split in ("train2017", "val2017"):
-        declare(f"coco/annotations/instances_{split}.json", both, _coco_tail)
-        declare(f"coco/annotations/captions_{split}.json", both)
-    for dataset, refs in refer.REFS.items():
-        declare(f"refer/{dataset}/instances.json", both, _coco_tail)
-        found[f"refer/{dataset}/{refs}"] = PickleFile(storage.join(folder, "refer", dataset, refs))
-    for path in (llava.DETAIL, llava.ALL):
-        declare(path, ("",))
-    for path in ("lvis/lvis_v1_train.json", "lvis/lvis_v1_val.json"):
-        declare(path, both, lambda path=path: {"categories": lvis.categories(path, counts)})  # type: ignore[misc]
-    return found
-
-
-def _coco_tail() -> dict[str, Any]:
-    return {"categories": COCO_CATEGORIES}
-
-
-HEAD: dict[str, Any] = {
-    "info": {
-        "description": "Sample scenes in the format of COCO 2017", "url": "", "version": "1.0", "year": 2017,
-        "contributor": "Osprey-Data", "date_created": "2017/09/01",
-    },
-    "licenses": [{"url": "", "id": number, "name": f"Sample licence {number}"} for number in range(1, 9)],
-}  # fmt: skip
+def _write_pictures(folder: str, scene: SceneTruth, entries: list[Entry]) -> None:
+    """The scene's picture under each of its names, painted once."""
+    picture = paint(scene)
+    made: dict[tuple[int, int], bytes] = {}
+    for path, array, size in entries:
+        if array == PICTURE:
+            if size not in made:
+                made[size] = encoded(picture, size)
+            storage.write_bytes(storage.join(folder, path), made[size])
