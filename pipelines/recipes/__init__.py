@@ -11,9 +11,14 @@ import yaml
 
 from pipelines import storage
 from schemas.errors import RecipeError
-from schemas.recipe import Recipe
+from schemas.licenses import FROM_FREE_TO_STRICT
+from schemas.recipe import KindSettings, Recipe, SourceSettings
 
 FOLDER = pathlib.Path(__file__).parent
+DEFAULT = "complete"
+"""The recipe of a command that names none."""
+FULL = f"pipelines/recipes/{DEFAULT}.yaml"
+"""Shows every key."""
 
 
 def names() -> list[str]:
@@ -39,7 +44,9 @@ def load(name: str, *, sources: Iterable[str], kinds: Iterable[str], evaluation_
     for kind, settings in recipe.kinds.items():
         _check_names(name, f"kinds.{kind}.sources", settings.sources, recipe.sources)
         _check_names(name, f"kinds.{kind}.regions_per_image", settings.regions_per_image, settings.sources)
-        _check_caps(name, kind, settings.regions_per_image)
+        _check_caps(name, kind, settings)
+    for source, own in recipe.sources.items():
+        _check_names(name, f"sources.{source}.license", filter(None, [own.license]), FROM_FREE_TO_STRICT)
     for folder in recipe.images.folders.values():
         if folder.startswith(("/", "~")) or "://" in folder or ".." in folder.split("/"):
             raise RecipeError(
@@ -77,7 +84,7 @@ def _parse(name: str) -> object:
     except yaml.YAMLError as error:
         raise RecipeError(f"recipe {name}: not valid YAML: {error}", hint="Mend the line named above.") from error
     if not content:
-        raise RecipeError(f"recipe {name}: the file is empty", hint="See pipelines/recipes/object-level.yaml.")
+        raise RecipeError(f"recipe {name}: the file is empty", hint=f"See {FULL}.")
     return content
 
 
@@ -85,18 +92,33 @@ def _typed(content: object, name: str) -> Recipe:
     try:
         return msgspec.convert(content, Recipe, strict=True)
     except msgspec.ValidationError as error:
-        raise RecipeError(f"recipe {name}: {error}", hint=_allowed(str(error))) from error
+        message = _with_names(content, str(error))
+        raise RecipeError(f"recipe {name}: {message}", hint=_allowed(message)) from error
+
+
+def _with_names(content: object, message: str) -> str:
+    """msgspec writes `$.kinds[...].rows` whichever kind it is; this names the kind."""
+    for key, settings in (("kinds", KindSettings), ("sources", SourceSettings)):
+        entries = content.get(key) if isinstance(content, dict) else None
+        for name, entry in entries.items() if isinstance(entries, dict) else ():
+            try:
+                msgspec.convert(entry, settings, strict=True)
+            except msgspec.ValidationError:
+                message = message.replace(f"$.{key}[...]", f"$.{key}.{name}", 1)
+    return message
 
 
 def _allowed(message: str) -> str:
-    """The keys allowed where msgspec met an unknown one; empty for other errors."""
-    found = re.search(r"unknown field `[^`]*`(?: - at `\$?(.*)`)?", message)
-    if not found:
-        return "See pipelines/recipes/object-level.yaml for a recipe with every key."
+    """The keys, or the values, allowed where msgspec met unknown ones; else where to look."""
+    path = re.search(r" - at `\$?([^`]*)`", message)
     kind: typing.Any = Recipe
-    for step in re.findall(r"\.(\w+)|\[", found.group(1) or ""):
+    for step in re.findall(r"[\w+-]+|\[", path[1] if path else ""):
         kind = _step(kind, step)
-    return "Allowed keys: " + ", ".join(kind.__struct_fields__)
+    if "unknown field" in message:
+        return "Allowed keys: " + ", ".join(kind.__struct_fields__)
+    if "Invalid enum value" in message:
+        return "Allowed: " + ", ".join(typing.get_args(kind))
+    return f"See {FULL} for a recipe with every key."
 
 
 def _step(kind: typing.Any, key: str) -> typing.Any:
@@ -113,13 +135,18 @@ def _check_names(recipe: str, key: str, given: Iterable[str] | Mapping[str, obje
         raise RecipeError(f"recipe {recipe}: {key}: unknown {unknown[0]!r}", hint=f"Known: {', '.join(allowed)}")
 
 
-def _check_caps(recipe: str, kind: str, caps: Mapping[str, int]) -> None:
-    for source, cap in caps.items():
+def _check_caps(recipe: str, kind: str, settings: KindSettings) -> None:
+    for source, cap in settings.regions_per_image.items():
         if cap < 1:
             raise RecipeError(
                 f"recipe {recipe}: kinds.{kind}.regions_per_image.{source}: {cap} is no number of regions",
                 hint="Give a whole number of 1 or more, or leave the source out for no cap.",
             )
+    if settings.rows is not None and settings.rows < 1:
+        raise RecipeError(
+            f"recipe {recipe}: kinds.{kind}.rows: {settings.rows} is no number of rows",
+            hint="Give a whole number of 1 or more, or leave the key out for no cap.",
+        )
 
 
 def _check_numbers(name: str, recipe: Recipe) -> None:

@@ -1,7 +1,7 @@
 """Recipes: a mistake is named together with what is allowed in its place."""
 
 import pathlib
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -10,6 +10,7 @@ from pipelines import recipes
 from pipelines.sources import EVALUATION_SETS as EVERY_EVALUATION_SET
 from schemas.errors import RecipeError
 from schemas.recipe import Recipe
+from schemas.records import Kind
 from tests.recipes import load as load_as_the_command_line_does
 
 SOURCES = ("coco", "refcoco")
@@ -64,6 +65,16 @@ def test_a_good_recipe(path: pathlib.Path) -> None:
         (changed("images", "embedd", to=True), "embedd", "Allowed keys: check, embed"),
         (changed("generation", "top_p", to=1), "top_p", "Allowed keys: model, temperature, max_tokens, seed"),
         (changed("kinds", "mask_text", "cap", to=1), "cap", "Allowed keys: sources, regions_per_image"),
+        (changed("kinds", "mask_text", "rows", to=0), "kinds.mask_text.rows: 0 is no number of rows", "1 or more"),
+        (changed("kinds", "mask_text", "rows", to="all"), "at `$.kinds.mask_text.rows`", "complete.yaml"),
+        (
+            changed("kinds", "mask_text", "regions", to="some"),
+            "at `$.kinds.mask_text.regions`",
+            "Allowed: referred, all",
+        ),
+        (changed("sources", "coco", "license", to="MIT"), "sources.coco.license: unknown 'MIT'", "Known: CC-BY-4.0, "),
+        (changed("sources", "coco", "exhaustive", to="yes"), "at `$.sources.coco.exhaustive`", "complete.yaml"),
+        (changed("label_noise", to="noise.json"), "Expected `array`, got `str` - at `$.label_noise`", "complete.yaml"),
         (changed("sources", "coco", "path", to="x"), "path", "Allowed keys: required, files"),
         (
             changed("kinds", "masc_text", to={"sources": ["coco"]}),
@@ -94,9 +105,9 @@ def test_a_good_recipe(path: pathlib.Path) -> None:
         (changed("val_fraction", to=1.0), "val_fraction: 1.0", "from 0 up to 1"),
         (changed("val_fraction", to=float("nan")), "val_fraction: nan", "from 0 up to 1"),
         (changed("rows_per_shard", to=0), "rows_per_shard: 0", "1 or more"),
-        (changed("seed", to="zero"), "`seed`|at `\\$.seed`", "object-level.yaml"),
-        ({"name": "x", "kinds": {}}, "missing required field `sources`", "object-level.yaml"),
-        ("", "the file is empty", "object-level.yaml"),
+        (changed("seed", to="zero"), "`seed`|at `\\$.seed`", "complete.yaml"),
+        ({"name": "x", "kinds": {}}, "missing required field `sources`", "complete.yaml"),
+        ("", "the file is empty", "complete.yaml"),
         ("kinds: [1", "not valid YAML", "Mend the line"),
         ("!!python/object/apply:os.system ['true']", "not valid YAML", "Mend the line"),
     ],
@@ -130,12 +141,53 @@ def test_only_some_kinds(path: pathlib.Path) -> None:
     assert raised.value.hint == "Known: mask_text, description"
 
 
-def test_our_own_recipe() -> None:
-    """The caps of the paper (section 3), and every evaluation set kept out."""
-    recipe = load_as_the_command_line_does()
-    assert set(recipe.exclude_evaluation) == set(EVERY_EVALUATION_SET)
-    assert recipe.kinds["mask_text"].regions_per_image == {"coco": 20, "refcoco": 15, "refcoco+": 15}
-    assert set(recipe.kinds) == {"mask_text", "description", "conversation", "short_form", "positive_negative"}
+@pytest.fixture(scope="module")
+def ours() -> dict[str, Recipe]:
+    """Every recipe that comes with the package."""
+    return {name: load_as_the_command_line_does(name) for name in recipes.names()}
+
+
+def test_every_recipe_of_ours_is_named_as_its_file(ours: dict[str, Recipe]) -> None:
+    assert set(ours) == {
+        "complete", "object-level", "osprey-724k", "own-data", "stage1", "stage2", "stage3",
+    }  # fmt: skip
+    assert all(name == recipe.name for name, recipe in ours.items())
+    assert recipes.DEFAULT in ours
+
+
+def test_every_recipe_keeps_every_evaluation_set_out(ours: dict[str, Recipe]) -> None:
+    for recipe in ours.values():
+        assert set(recipe.exclude_evaluation or ()) == set(EVERY_EVALUATION_SET)
+
+
+def test_the_caps_of_the_paper(ours: dict[str, Recipe]) -> None:
+    """Section 3: stage 2 takes at most 20 regions an image of COCO and 15 of the others, stage 3 takes 3 of VG."""
+    assert ours["stage2"].kinds["mask_text"].regions_per_image == {
+        "coco": 20, "refcoco": 15, "refcoco+": 15, "part_imagenet": 15, "pascal_part": 15,
+    }  # fmt: skip
+    assert ours["stage3"].kinds["region_caption"].regions_per_image == {"vg": 3}
+
+
+def test_the_stages_add_up(ours: dict[str, Recipe]) -> None:
+    """Stage 3 is Osprey-724K with VG and VCR; the complete recipe is the three stages."""
+    kinds = {name: recipe.kinds for name, recipe in ours.items()}
+    assert set(kinds["osprey-724k"]) == {
+        "description", "conversation", "short_form", "part_category", "part_attribute", "positive_negative",
+    }  # fmt: skip
+    assert kinds["stage3"] == kinds["osprey-724k"] | {
+        name: kinds["stage3"][name] for name in ("region_caption", "commonsense")
+    }
+    assert kinds["complete"] == kinds["stage1"] | kinds["stage2"] | kinds["stage3"]
+    assert set(kinds["complete"]) == set(get_args(Kind)), "all ten"
+    used = {source for name in ("stage1", "stage2", "stage3") for source in ours[name].sources}
+    assert set(ours["complete"].sources) == used
+
+
+def test_every_source_of_a_kind_is_named_where_its_evaluation_lists_are(ours: dict[str, Recipe]) -> None:
+    """What rests on COCO's pictures is built only with every list of evaluation images on COCO's pictures at hand."""
+    on_coco = {"coco", "refcoco", "refcoco+", "refcocog", "lvis", "paco"}
+    for name in ("complete", "osprey-724k", "stage2", "stage3"):
+        assert on_coco <= set(ours[name].sources), name
 
 
 def test_without_the_key_every_evaluation_set_is_kept_out(tmp_path: pathlib.Path) -> None:
