@@ -6,7 +6,8 @@ Every referring expression is made from a `Claim`, and used only where `fits` fi
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pipelines.scenes.truth import ObjectTruth, SceneTruth
+from pipelines.scenes.catalogue import TEMPLATES
+from pipelines.scenes.truth import ObjectTruth, PartTruth, SceneTruth
 from pipelines.scenes.words import SECOND_PART
 
 MARGIN = 0.06
@@ -49,6 +50,12 @@ def _has(one: ObjectTruth, claim: Claim) -> bool:
     if one.category != claim.category or claim.colour not in ("", one.colour) or claim.pattern not in ("", one.pattern):
         return False
     return not claim.second or claim.second == second_seen(one)
+
+
+def largest_part(one: ObjectTruth) -> PartTruth | None:
+    """The part that takes up most of the object, where that is not in the object's own colour."""
+    name = TEMPLATES[one.category].largest
+    return next((part for part in one.parts if part.name == name), None)
 
 
 def second_seen(one: ObjectTruth) -> str:

@@ -135,7 +135,7 @@ _plant = (*_leaves, *(point for point in _pot if point[0]))
 PLANT = Template(
     "potted plant", 0.42, (_plant,),
     (Part("plant", _leaves, "green"), Part("pot", _pot, marked=True, material="ceramic")), EVERYWHERE,
-    colours=("red", "orange", "yellow", "blue", "purple", "pink", "white"),
+    colours=("red", "orange", "yellow", "blue", "purple", "pink", "white"), largest="plant",
 )
 
 _laptop = (
@@ -152,6 +152,7 @@ LAPTOP = Template(
     ),
     ROOM, colours=("grey", "white", "black", "pink", "blue"),
     seconds=("blue", "green", "purple", "orange", "yellow"), patterns=(PLAIN,), material="plastic",
+    largest="screen",
 )
 
 _book = box(-0.38, 0.0, 0.38, 1.0, 0.04)
@@ -176,6 +177,7 @@ CLOCK = Template(
              material="metal"),
     ),
     ROOM, "wall", patterns=(PLAIN,), colours=(*BOLD, "brown"), sided=True, material="plastic",
+    largest="face",
 )
 
 _apple = smooth(mirror((

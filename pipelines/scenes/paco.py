@@ -12,26 +12,26 @@ from typing import Any, Literal, NamedTuple
 from pipelines.scenes import lvis
 from pipelines.scenes.catalogue import LVIS_NAMES, TEMPLATES
 from pipelines.scenes.entry import Entry
+from pipelines.scenes.facts import largest_part, second_seen
 from pipelines.scenes.masks import drawn
 from pipelines.scenes.paco_tables import ATTRIBUTE_IDS, OBJECTS, PARTS, category_rows, fixed_tables
 from pipelines.scenes.template import CHECKED, OTHER, PLAIN
 from pipelines.scenes.truth import ObjectTruth, SceneTruth, Shown
 from pipelines.scenes.vocabulary import LVIS_CATEGORIES
-from pipelines.scenes.words import SECOND_PART
 from schemas.keys import stable_fraction, stable_int
 from schemas.records import Box
 
 Split = Literal["train", "val", "test", ""]
 PATHS = tuple(f"paco/paco_lvis_v1_{split}.json" for split in ("train", "val", "test"))
 
-TRAIN_SHARE, VAL_SHARE, TEST_SHARE = 0.56, 0.03, 0.52
+TRAIN_SHARE, VAL_SHARE, TEST_SHARE = 0.56, 0.033, 0.52
 """Of the images of LVIS train (the first two) and of LVIS val."""
 
 PER_OBJECT, PER_IMAGE = 16, 512
 """Annotation ids are set aside for so many annotations of an object with its parts, and of an image."""
 
-ATTRIBUTED, PARTS_ATTRIBUTED = 0.27, 0.24
-"""Which fraction of the objects have attributes, and so have their parts."""
+PARTED, ATTRIBUTED, PARTS_ATTRIBUTED = 0.47, 0.27, 0.24
+"""Which fraction of the objects have parts, have attributes, and have parts with attributes."""
 
 UNSURE = 0.08
 """How often, of those, nobody could tell the colour, the pattern, the material or the transparency."""
@@ -91,7 +91,7 @@ def entries(scene: SceneTruth) -> Iterator[Entry]:
         path = f"paco/paco_lvis_v1_{split}.json"
         yield path, "images", _image(scene)
         for number, what in shown(scene):
-            record = _annotation(scene, number, what)
+            record = None if what.part and _lot(scene, what.one) >= PARTED else _annotation(scene, number, what)
             if record:
                 yield path, "annotations", record
 
@@ -115,23 +115,32 @@ def look(what: Shown) -> Look:
         part = what.parts[0]
         mark = (one.marking,) if part.pattern != PLAIN else ()
         return Look((part.colour, *mark), part.pattern, part.material, part.transparency)
-    accent = SECOND_PART.get(one.category)
-    second = [part.colour for part in one.parts if part.name == accent and part.visible and part.colour != one.colour]
-    colours = (one.colour, *([one.marking] if one.marking else []), *second[:1])
-    return Look(tuple(dict.fromkeys(colours)), one.pattern, one.material, "opaque")
+    largest = largest_part(one)
+    found = (largest.colour if largest else "", one.colour, one.marking, second_seen(one))
+    return Look(tuple(dict.fromkeys(filter(None, found))), one.pattern, one.material, "opaque")
+
+
+def _lot(scene: SceneTruth, one: ObjectTruth) -> float:
+    """A number in [0, 1) that decides how much is annotated of an object."""
+    return stable_fraction("paco object", scene.seed, scene.index, one.number)
 
 
 def _image(scene: SceneTruth) -> dict[str, Any]:
-    """Negatives hold for the object and all its parts; attributes are known of the same categories."""
+    """Negatives hold for the object and all its parts; where an object's parts are left out, they are not exhaustive.
+
+    The same holds for the attributes.
+    """
     present = {LVIS_NAMES[one.category] for one in scene.objects}
     present.update(name for one in scene.objects for name in lvis.ALIKE.get(one.category, ()))
     absent = [name for name in OBJECTS if name not in present]
     chosen = Random(stable_int("paco absent", scene.seed, scene.index)).sample(absent, NEGATIVES)
     ids = sorted(number for name in chosen for number in (LVIS_CATEGORIES[name].id, *PARTS.get(name, {}).values()))
+    bare = {one.category for one in scene.objects if one.category in PARTS_OF and _lot(scene, one) >= PARTED}
+    partly = sorted(PARTS[LVIS_NAMES[category]][part] for category in bare for part in PARTS_OF[category])
     return {
         "id": scene.image_id, "file_name": f"{scene.folder}/{scene.file_name}", "width": scene.width,
-        "height": scene.height, "neg_category_ids": ids, "not_exhaustive_category_ids": [],
-        "neg_category_ids_attrs": ids, "not_exhaustive_category_ids_attrs": [], "license": 1 + scene.index % 8,
+        "height": scene.height, "neg_category_ids": ids, "not_exhaustive_category_ids": partly,
+        "neg_category_ids_attrs": ids, "not_exhaustive_category_ids_attrs": partly, "license": 1 + scene.index % 8,
         "coco_url": f"http://images.cocodataset.org/{scene.folder}/{scene.file_name}",
     }  # fmt: skip
 
@@ -159,8 +168,7 @@ def _part_mask(scene: SceneTruth, what: Shown) -> tuple[dict[str, Any], float, B
 def _attributes(scene: SceneTruth, number: int, what: Shown) -> dict[str, Any]:
     """Of most nothing; of the others all that is true, or for one respect the flag that nobody could tell."""
     share = PARTS_ATTRIBUTED if what.part else ATTRIBUTED
-    chance = stable_fraction("paco attributes", scene.seed, scene.index, what.one.number)
-    ids = _attribute_ids(look(what)) if chance < share else {}
+    ids = _attribute_ids(look(what)) if _lot(scene, what.one) < share else {}
     unsure = [kind for kind in ids if stable_fraction("paco unsure", scene.seed, number, kind) < UNSURE]
     return {
         "attribute_ids": sorted(each for kind, found in ids.items() if kind not in unsure for each in found),

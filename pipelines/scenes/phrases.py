@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from random import Random
 
-from pipelines.scenes.facts import related, second_seen
+from pipelines.scenes.facts import largest_part, related, second_seen
 from pipelines.scenes.template import PLAIN
 from pipelines.scenes.truth import ObjectTruth, PartTruth, SceneTruth
 from pipelines.scenes.words import GROUNDS, MARKS, SECOND_PART, article, looks, noun
@@ -18,7 +18,8 @@ def of_object(scene: SceneTruth, one: ObjectTruth) -> Iterator[str]:
     yield article(looks(one))
     yield f"{noun(one.category)} {SPOTS.get(one.seat) or GROUNDS[scene.place]}"
     thing = "shirt of the person" if one.category == "person" else noun(one.category)
-    yield f"the {thing} is {one.colour}"
+    if not largest_part(one):
+        yield f"the {thing} is {one.colour}"
     if one.pattern in MARKS:
         yield f"{thing} with {one.marking} {MARKS[one.pattern]}"
     second = second_seen(one)

@@ -55,6 +55,8 @@ class Template(NamedTuple):
     """Turned by up to so many degrees."""
     sided: bool = False
     """Whether left and right differ, so that it may face either way."""
+    largest: str = ""
+    """The part that takes up most of it, where that is not in the object's own colour."""
     material: str = OTHER
     """What most of it is made of: a word of PACO's, or `other` for what PACO has no word for, such as a dog."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
-from pipelines.scenes.facts import centre, related
+from pipelines.scenes.facts import centre, largest_part, related
 from pipelines.scenes.template import HUES, PLAIN
 from pipelines.scenes.truth import ObjectTruth, SceneTruth
 from pipelines.scenes.words import MARKS, noun, nouns
@@ -52,12 +52,14 @@ def _one(sort: Sort, scene: SceneTruth, objects: Sequence[ObjectTruth], random: 
 def _colour(scene: SceneTruth, objects: Sequence[ObjectTruth], random: Random) -> Iterator[Question]:
     del scene
     for at, one in enumerate(objects):
+        if largest_part(one):
+            continue
         shirt = "the shirt of " if one.category == "person" else ""
         shown = {one.colour, one.second, one.marking, *(part.colour for part in one.parts)}
         wrong = [*random.sample([hue for hue in HUES if hue not in shown], 2), "striped and dotted"]
         answers = [text(f"{shirt.capitalize()}_ is {word} .", at) for word in (one.colour, *wrong)]
-        reasons = [f"Most of {shirt}_ is {word} ." for word in (one.colour, *wrong[:2])]
-        rationales = [text(each, at) for each in (*reasons, f"No part of {shirt}_ is {one.colour} .")]
+        reasons = [f"One can see {word} on {shirt}_ ." for word in (one.colour, *wrong[:2])]
+        rationales = [text(each, at) for each in (*reasons, f"There is no {one.colour} on {shirt}_ .")]
         yield Question(text(f"What color is {shirt}_ ?", at), answers, rationales)
 
 
