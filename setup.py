@@ -41,6 +41,7 @@ setup(
         "typer",
     ],
     extras_require={
+        "masks": ["safetensors", "transformers>=5.23"],
         "train": ["open_clip_torch", "torch>=2.14", "transformers>=5.23"],
         "postgres": ["psycopg[binary]"],
         "llm-test": ["gguf", "transformers[serving]>=5.23"],

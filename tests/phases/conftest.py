@@ -1,15 +1,17 @@
 """Sample scenes, the command line, and a server that answers as a good model would."""
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from pipelines import cli
 from pipelines.builders import neighbors
 from pipelines.scenes import write_scenes
+from tests.command_line import Ran, Run, osprey_data
 from tests.servers.openai_server import OpenAIServer, Payload, answer, last_text, running
+
+__all__ = ["Ran", "Run", "osprey_data"]
 
 IMAGES = 36
 
@@ -37,37 +39,6 @@ def _one_embedding() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(neighbors, "embed", embed)
         yield
-
-
-class Ran(NamedTuple):
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def said(self) -> str:
-        return self.out + self.err
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def osprey_data(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """The command line, in this process."""
-
-    def run(*arguments: object) -> Ran:
-        monkeypatch.setattr("sys.argv", ["osprey-data", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        return Ran(code, *capfd.readouterr())
-
-    return run
 
 
 def regions_of(payload: Payload) -> int:
