@@ -52,6 +52,10 @@ Price = Annotated[
 Concurrency = Annotated[int, typer.Option(min=1, help="Requests in flight at a time.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed in an earlier run.")]
 Store = Annotated[str, typer.Option(help="Database URL of the reply store; by default OUT/work/replies.sqlite.")]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Only count, by kind and source, beside the paper's counts; no row is written."),
+]
 Workers = Annotated[int, typer.Option(min=1, help="Processes that work on the data. The result is the same.")]
 
 
@@ -95,9 +99,10 @@ def build(
     goes on.
     """
     from pipelines import commands
+    from pipelines.phases.plan import Job
 
     commands.build(
-        commands.Job(_recipe(recipe, kinds, model), data, _layout(out), _generator(generator), limit),
+        Job(_recipe(recipe, kinds, model), data, _layout(out), _generator(generator), limit),
         commands.Asking(budget_usd, price, concurrency, retry_failed, replies),
         _running(workers, context.args),
     )
@@ -115,12 +120,18 @@ def plan(
     model: Model = "",
     price: Price = "",
     workers: Workers = 1,
+    dry_run: DryRun = False,
 ) -> None:
     """Phase 1: read the sources, make masks, join, write samples and requests, and say what the requests would cost."""
     from pipelines import commands
+    from pipelines.phases.plan import Job
 
-    job = commands.Job(_recipe(recipe, kinds, model), data, _layout(out), _generator(generator), limit)
-    commands.plan(job, commands.Asking(price=price), _running(workers, context.args))
+    job = Job(_recipe(recipe, kinds, model), data, _layout(out), _generator(generator), limit)
+    running = _running(workers, context.args)
+    if dry_run:
+        commands.plan_dry(job, running)
+    else:
+        commands.plan(job, commands.Asking(price=price), running)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from pipelines.phases import generate, sources
 from pipelines.phases.assemble import write_shards
 from pipelines.phases.finish import finish
 from pipelines.phases.layout import Layout
+from pipelines.phases.outlook import before_building, outlook
 from pipelines.phases.plan import Job, Plan, make_plan, read_plan
 from pipelines.phases.running import Running
 from pipelines.qa.card import write_card
@@ -85,6 +86,14 @@ def plan(job: Job, asking: Asking, running: Running) -> None:
     _tell_faults(made)
 
 
+def plan_dry(job: Job, running: Running) -> None:
+    """What the first phase would give, without leaving more than what was read."""
+    missing = [one.name for one in sources.look(job.recipe, job.data).missing]
+    made = _plan(job, running, dry=True)
+    console.show_outlook(outlook(made, missing), before_building(made, missing), job.layout.work)
+    _tell_faults(made)
+
+
 def ask(layout: Layout, asking: Asking) -> None:
     """The second phase."""
     made = read_plan(layout)
@@ -128,7 +137,7 @@ def _tell_faults(plan: Plan) -> None:
         more = f" (and {len(plan.faults) - 1} more sources)" if len(plan.faults) > 1 else ""
         raise SourceError(
             f"{message}{more}",
-            hint=f"{hint} Everything else is built, but nothing kept out the images of this source's evaluation sets.",
+            hint=f"{hint} Everything else is done, but nothing kept out the images of this source's evaluation sets.",
         )
 
 

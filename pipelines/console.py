@@ -1,6 +1,6 @@
 """What the command line shows: progress bars, tables, errors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -8,7 +8,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from pipelines.generation import engine
+from pipelines.phases.outlook import Line, SourceLine
 from pipelines.phases.progress import Progress as Report
+from pipelines.phases.tally import ALL, Amount
 from pipelines.shards.manifest import Manifest
 from schemas.errors import OspreyDataError
 
@@ -71,6 +73,37 @@ def _tell_missing(kind: str, rows: int, manifest: Manifest) -> None:
         if line.rejected and (own or before):
             reasons = ", ".join(f"{reason} {count:,}" for reason, count in line.rejected.items())
             out.print(f"{kind}: of {line.read:,} {line.unit} ({line.source}, {line.stage}) rejected: {reasons}")
+
+
+def show_outlook(lines: Sequence[Line], sources: Sequence[SourceLine], work: str) -> None:
+    """What a recipe would give beside the paper's counts."""
+    table = Table("kind, source", "rows", "regions", "turns", "paper", "why", box=None, pad_edge=False)
+    for column in table.columns[1:5]:
+        column.justify = "right"
+        column.no_wrap = True
+    for line in lines:
+        whole = line.source == ALL
+        cells = [f"{line.amount.rows:,}", f"{line.amount.regions:,}", _turns(line.amount)]
+        table.add_row(
+            line.kind if whole else f"  {line.source}", *cells, f"{line.paper:,}" if line.paper else "",
+            "; ".join(line.why), style="bold" if whole else "",
+        )  # fmt: skip
+    before = Table("source", "DATA has", "left out before any kind is built", box=None, pad_edge=False)
+    for one in sources:
+        before.add_row(one.source, one.there, "; ".join(one.lost))
+    out.print(table, "", before, "", soft_wrap=False)
+    out.print(
+        "A row counts for every source that it is told by. "
+        f"Nothing is built: what was read is kept under {work}, for the build to go on with.",
+        soft_wrap=False, markup=False,
+    )  # fmt: skip
+
+
+def _turns(amount: Amount) -> str:
+    """A question mark for those that only replies will tell."""
+    if not amount.asked:
+        return f"{amount.turns:,}"
+    return f"{amount.turns:,} + ?" if amount.turns else "?"
 
 
 def fail(error: OspreyDataError) -> None:
