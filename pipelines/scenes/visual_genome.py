@@ -111,10 +111,11 @@ def regions(scene: SceneTruth) -> list[Region]:
     random = Random(stable_int("vg regions", scene.seed, scene.index))
     told = [*_objects_told(scene, random), *_parts_told(scene, random)]
     random.shuffle(told)
+    scaled, sizes = scale(scene), size(scene)
     told += random.sample(told, round(len(told) * REPEATED))
     first = 1 + scene.index * PER_IMAGE
     return [
-        Region(first + at, what, phrases.typed(text, random), _placed(scene, polygons, random), polygons)
+        Region(first + at, what, phrases.typed(text, random), _placed(polygons, scaled, sizes, random), polygons)
         for at, (what, text, polygons) in enumerate(told[:PER_IMAGE])
     ]
 
@@ -147,12 +148,14 @@ def _box(polygons: tuple[Polygon, ...]) -> Box:
     return min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
 
 
-def _placed(scene: SceneTruth, polygons: tuple[Polygon, ...], random: Random) -> tuple[int, int, int, int]:
+def _placed(
+    polygons: tuple[Polygon, ...], scaled: float, sizes: tuple[int, int], random: Random
+) -> tuple[int, int, int, int]:
     """The box as drawn by hand, up to two pixels off; some go beyond the right or the lower edge."""
-    x, y, width, height = (value * scale(scene) for value in _box(polygons))
+    x, y, width, height = (value * scaled for value in _box(polygons))
     left, top = max(0, int(x) - random.randrange(3)), max(0, int(y) - random.randrange(3))
     wide, tall = int(x + width) + random.randrange(1, 4) - left, int(y + height) + random.randrange(1, 4) - top
-    across, down = size(scene)
+    across, down = sizes
     if random.random() < BEYOND:
         return left, top, max(wide, across - left + 1 + random.randrange(9)), tall
     return left, top, min(wide, across - left), min(tall, down - top)

@@ -26,8 +26,8 @@ CHUNK = 64
 """Scenes made in one go; also the step of the progress reports."""
 
 Progress = Callable[[int, int], None]
-FEW = 4
-"""Fewer chunks than this are made in one process: starting others takes longer."""
+FEW = 16
+"""Fewer chunks than this are made in one process, unless a number is asked for: starting others takes longer."""
 
 SEPARATORS = {"p": b"", "jsonl": b"\n"}
 """What stands between two records, by the file's ending; a comma otherwise."""
@@ -75,7 +75,7 @@ def write_scenes(
     with ExitStack() as stack:
         for file in files.values():
             stack.callback(file.discard)
-        for one, made in zip(work, _made(work, workers or os.cpu_count() or 1), strict=True):
+        for one, made in zip(work, _made(work, workers), strict=True):
             counts.update(made.counts)
             for (path, array), records in made.records.items():
                 files[path].add(array, records)
@@ -87,10 +87,11 @@ def write_scenes(
 
 def _made(work: list[Work], workers: int) -> Iterator[Made]:
     """What becomes of each piece of work, in order."""
-    if workers == 1 or len(work) < FEW:
+    wanted = workers or (os.cpu_count() or 1 if len(work) >= FEW else 1)
+    if wanted == 1:
         yield from map(make, work)
         return
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(wanted, get_context("spawn")) as pool:
         yield from pool.map(make, work)
 
 
