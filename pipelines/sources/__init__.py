@@ -3,7 +3,19 @@
 To add one, write a module with a `SourceSpec` and a reader, name it here, and give it a folder under tests/fixtures.
 """
 
-from pipelines.sources import coco, llava, lvis, paco, part_imagenet, refcoco, vg
+from pipelines.sources import (
+    coco,
+    llava,
+    llava_pretrain,
+    lvis,
+    paco,
+    part_imagenet,
+    pascal_part,
+    refcoco,
+    sa1b,
+    vcr,
+    vg,
+)
 from pipelines.sources.spec import Source
 
 SOURCES: dict[str, Source] = {
@@ -15,7 +27,11 @@ SOURCES: dict[str, Source] = {
     "lvis": lvis.SOURCE,
     "paco": paco.SOURCE,
     "part_imagenet": part_imagenet.SOURCE,
+    "pascal_part": pascal_part.SOURCE,
     "vg": vg.SOURCE,
+    "vcr": vcr.SOURCE,
+    "llava_pretrain": llava_pretrain.SOURCE,
+    "sa1b": sa1b.SOURCE,
 }
 
 EVALUATION_SETS = (

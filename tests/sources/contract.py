@@ -31,7 +31,7 @@ NAMES = {
     "pascal_part": Names(r"pascal_part/\d{4}_\d{6}", r"pascal_part/(\d+|\d{4}_\d{6}#\d+(\.\d+)?)", r"pascal_part/.+"),
     "vg": Names(r"vg/\d+", r"vg/\d+", r"visual_genome/.+"),
     "vcr": Names(r"vcr/.+@\d+", r"vcr/.+@\d+#\d+", r"vcr/vcr1images/.+"),
-    "llava_pretrain": Names(r"llava_pretrain/.+", "none", r"llava/images/.+"),
+    "llava_pretrain": Names(r"llava_pretrain/.+", "none", r"llava/.+"),
     "sa1b": Names(r"sa1b/sa_\d+", r"sa1b/\d+", r"sa1b/.+"),
     "own": Names(r"own/\d+", r"own/\d+", r"own/.+"),
 }
