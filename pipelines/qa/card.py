@@ -54,8 +54,8 @@ def write_card(out: str, figures: Figures | None = None) -> str:
     made.filters["cell"] = _cell
     text = made.get_template("card.md").render(
         manifest=manifest, kinds=kind_lines(manifest, figures), reasons=reason_lines(manifest.ledger), total=total,
-        configs=_configs(manifest), size=_size(total), hub_license=_hub_license(figures), sources=sources,
-        examples=_examples(out, figures), osprey=OSPREY, licenses=figures.licenses.most_common(),
+        configs=_configs(manifest), loaded=_loaded(manifest), size=_size(total), sources=sources,
+        hub_license=_hub_license(figures), examples=_examples(out, figures), osprey=OSPREY, licenses=figures.licenses.most_common(),
     )  # fmt: skip
     path = storage.join(out, CARD)
     storage.write_bytes(path, text.encode())
@@ -70,6 +70,19 @@ def _configs(manifest: Manifest) -> list[tuple[str, list[tuple[str, str]]]]:
         if entry.rows:
             found.append((kind, [(split, f"data/{kind}/{split}-*.parquet") for split in splits]))
     return found
+
+
+class Loaded(NamedTuple):
+    """The kind that the card's code loads."""
+
+    name: str
+    regions: int
+
+
+def _loaded(manifest: Manifest) -> Loaded:
+    """The first kind with regions, else the first with rows."""
+    filled = [Loaded(kind, entry.regions) for kind, entry in sorted(manifest.kinds.items()) if entry.rows]
+    return next((one for one in filled if one.regions), filled[0] if filled else Loaded("KIND", 1))
 
 
 def _size(rows: int) -> str:

@@ -19,6 +19,9 @@ from schemas.columns import SHARD
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
+WITHOUT_CATEGORIES = ("vg", "sa1b", "own")
+"""Data sets whose regions may have a phrase instead of a category, or nothing."""
+
 _NAMED = re.compile(r"<\s*region[^>\n]{0,12}>", re.IGNORECASE)
 _SHA256 = "^[0-9a-f]{64}$"
 _LEAVES = r"^([/\\]|[A-Za-z]:|[a-z0-9+]+://)|(^|[/\\])\.\.([/\\]|$)"
@@ -192,7 +195,7 @@ def _regions(table: pa.Table) -> pd.DataFrame:
         "row": owner,
         "sample_id": table["sample_id"].to_numpy()[owner],
         "region_id": _field(regions, "region_id"),
-        "category": _field(regions, "category"),
+        "category_filled": ~_blank(pc.struct_field(regions, "category")) | np.isin(source, WITHOUT_CATEGORIES),
         "source": source,
         "source_listed": _source_listed(table, owner, source),
         "mask_readable": found.valid,

@@ -15,6 +15,7 @@ import msgspec
 from pipelines import storage
 from pipelines.qa.figures import PAPER_UNIT, Figures, rows_at, survey
 from pipelines.qa.gallery import Card, card
+from pipelines.qa.kinds import MEANS
 from pipelines.qa.validate import ValidationReport
 from pipelines.shards.manifest import KindEntry, Manifest, read_manifest
 from schemas.ledger import REASONS, LedgerLine
@@ -26,6 +27,7 @@ class KindLine(NamedTuple):
     """A kind in the table of the report."""
 
     name: str
+    means: str
     entry: KindEntry
     splits: dict[str, int]
     paper_unit: str
@@ -97,7 +99,9 @@ def _kind_line(kind: str, entry: KindEntry, figures: Figures) -> KindLine:
     unit = PAPER_UNIT.get(kind, "turns")
     share = getattr(entry, unit) / entry.paper if entry.paper else None
     by_template = entry.generators.get("template", 0) / max(1, entry.rows)
-    return KindLine(kind, entry, dict(sorted(figures.splits[kind].items())), unit, share, by_template)
+    return KindLine(
+        kind, MEANS.get(kind, ""), entry, dict(sorted(figures.splits[kind].items())), unit, share, by_template
+    )
 
 
 def reason_lines(ledger: Iterable[LedgerLine]) -> list[ReasonLine]:

@@ -81,6 +81,17 @@ def test_hostile_texts_stay_in_their_place(tmp_path: pathlib.Path) -> None:
     assert text.count("\n```") == 6, "three blocks, each opened and closed once"
 
 
+def test_the_code_of_the_card_fits_the_rows(tmp_path: pathlib.Path) -> None:
+    whole, regions = drawn.rows(2, "image_text", regions=0), drawn.rows(2, "mask_text")
+    builds.write(tmp_path / "both", {("image_text", "train"): [whole], ("mask_text", "train"): [regions]})
+    assert 'load_dataset("PATH", "mask_text", split="train")' in parts(tmp_path / "both")[1]
+    builds.write(tmp_path / "one", {("image_text", "train"): [whole]})
+    text = parts(tmp_path / "one")[1]
+    assert 'load_dataset("PATH", "image_text", split="train")' in text
+    assert "mask.decode" not in text
+    assert "* `image_text`: a sentence about the whole picture; rows without regions" in text
+
+
 def test_long_answers_are_cut(tmp_path: pathlib.Path) -> None:
     builds.write(tmp_path, {("conversation", "train"): [drawn.rows(1, text="word " * 10_000)]})
     assert len(parts(tmp_path)[1]) < 10_000 + LONGEST_TEXT

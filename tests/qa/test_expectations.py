@@ -19,7 +19,7 @@ VALID = drawn.rows(6)
 
 @pytest.fixture(scope="module")
 def validator() -> ShardValidator:
-    return ShardValidator(sources={"coco", "refcoco+"})
+    return ShardValidator(sources={"coco", "refcoco+", "vg"})
 
 
 def failures(validator: ShardValidator, rows: list[Row], kind: str = "conversation", **options: Any) -> dict[str, Any]:
@@ -99,6 +99,7 @@ CORRUPTIONS = [
     ("region_id_unique", lambda row: put("regions", 0, "region_id")(row["regions"][1]["region_id"])(row)),
     ("region_source_listed", put("regions", 0, "source")("refcoco+")),
     ("category_filled", put("regions", 0, "category")("")),
+    ("category_filled", put("regions", 1, "category")(" \n")),
     ("mask_readable", put("regions", 0, "mask", "counts")("!")),
     ("mask_readable", put("regions", 0, "mask", "counts")("")),
     ("mask_readable", put("regions", 0, "mask", "counts")("o")),
@@ -118,6 +119,10 @@ CORRUPTIONS = [
 def test_valid_rows_pass(validator: ShardValidator) -> None:
     assert failures(validator, VALID, split="train") == {}
     assert failures(validator, drawn.rows(1, "image_text", regions=0), "image_text") == {}
+    nameless = drawn.rows(1, "region_caption")
+    nameless[0]["sources"] = ["coco", "vg"]
+    nameless[0]["regions"][1] |= {"category": "", "source": "vg"}
+    assert failures(validator, nameless, "region_caption") == {}
     model = copy.deepcopy(VALID)
     model[0]["generator"] = _model()
     assert failures(validator, model) == {}
@@ -138,6 +143,12 @@ def test_a_corruption_fails_its_expectation_alone(
     assert list(found) == [expectation]
     assert found[expectation].examples[-1] == (rows[at]["sample_id"] or "(no id)")
     assert found[expectation].count <= 2
+
+
+def test_a_row_without_regions_names_none(validator: ShardValidator) -> None:
+    rows = drawn.rows(2, "image_text", regions=0)
+    rows[1]["messages"][1]["content"] = "A dog beside <region1>."
+    assert list(failures(validator, rows, "image_text")) == ["regions_named"]
 
 
 def test_an_image_without_extent(validator: ShardValidator) -> None:

@@ -10,8 +10,10 @@ import PIL.Image
 import pytest
 
 from pipelines.qa import figures
+from pipelines.qa.expectations import KINDS
 from pipelines.qa.figures import survey
 from pipelines.qa.gallery import card, spans, stays_below
+from pipelines.qa.kinds import MEANS
 from pipelines.qa.report import percent, write_report
 from pipelines.qa.validate import validate_output
 from pipelines.shards.manifest import NOTHING_ASKED
@@ -53,7 +55,7 @@ def test_a_whole_build(tmp_path: pathlib.Path) -> None:
     found = page(tmp_path)
     text = " ".join(found.text.split())
     assert "Pass All 32 expectations hold for all 10 rows in 4 shards." in text
-    for expected in ("conversation 8 16 16 127,000", "mask_text 2 2 4 not in it", "train 6, val 2"):
+    for expected in (f"conversation {MEANS['conversation']} 8 16 16 127,000", "2 2 4 not in it", "train 6, val 2"):
         assert expected in text
     assert "crowd a crowd region covers many objects 2 ingest coco" in text
     assert "ingest coco annotations 20 18 2 crowd 2" in text
@@ -101,6 +103,38 @@ def test_a_failed_build_says_what_failed(tmp_path: pathlib.Path) -> None:
     assert "Fail 3 of 32 expectations broken: no_missing_values, mask_readable, area_equals_mask." in text
     assert "data/mask_text/train-00000-of-00001.parquet 1, such as mask_text/1" in text
     assert "a mask cannot be read" in text
+
+
+def test_rows_without_regions_and_regions_without_a_category(tmp_path: pathlib.Path) -> None:
+    caption = drawn.rows(1, "region_caption", regions=1)
+    caption[0]["regions"][0] |= {"category": "", "source": "vg", "part_of": "vg/7"}
+    caption[0]["sources"] = ["vg"]
+    whole = drawn.rows(2, "image_text", regions=0)
+    content = {("image_text", "train"): [whole], ("region_caption", "train"): [caption]}
+    builds.write(tmp_path, content, ledger=(), generation=NOTHING_ASKED)
+    builds.write_rejects(tmp_path, ())
+    assert validate_output(str(tmp_path)).passed
+    found = page(tmp_path)
+    assert "(no category), part of vg/7" in " ".join(found.text.split())
+    assert sorted(found.attributes["alt"]) == [
+        "coco/000000000001 with 1 numbered regions", "coco/000000000001 without regions",
+        "coco/000000000002 without regions",
+    ]  # fmt: skip
+
+
+def test_every_kind_is_on_the_page(tmp_path: pathlib.Path) -> None:
+    assert set(MEANS) == KINDS
+    content = {
+        (kind, "train"): [drawn.rows(1, kind, regions=0 if kind == "image_text" else 2)] for kind in sorted(KINDS)
+    }
+    content = {
+        key: [[row | {"sample_id": f"{key[0]}/1"} for row in rows] for rows in parts] for key, parts in content.items()
+    }
+    builds.write(tmp_path, content, ledger=(), generation=NOTHING_ASKED)
+    builds.write_rejects(tmp_path, ())
+    assert validate_output(str(tmp_path)).passed
+    text = " ".join(page(tmp_path).text.split())
+    assert all(f"{kind} {means}" in text for kind, means in MEANS.items())
 
 
 def test_not_validated(tmp_path: pathlib.Path) -> None:
