@@ -55,7 +55,8 @@ def write_card(out: str, figures: Figures | None = None) -> str:
     text = made.get_template("card.md").render(
         manifest=manifest, kinds=kind_lines(manifest, figures), reasons=reason_lines(manifest.ledger), total=total,
         configs=_configs(manifest), loaded=_loaded(manifest), size=_size(total), sources=sources,
-        hub_license=_hub_license(figures), examples=_examples(out, figures), osprey=OSPREY, licenses=figures.licenses.most_common(),
+        hub_license=_hub_license(figures), examples=_examples(out, figures), osprey=OSPREY,
+        licenses=figures.licenses.most_common(),
     )  # fmt: skip
     path = storage.join(out, CARD)
     storage.write_bytes(path, text.encode())
