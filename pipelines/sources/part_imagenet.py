@@ -5,12 +5,7 @@ Format: COCO's with 40 categories of parts, numbered from 0, and no masks of who
 lengthens polygons of too few numbers; what it leaves broken is dropped when masks are made.
 """
 
-from typing import Annotated
-
-import msgspec
-
-from pipelines.sources.coco_json import ImageEntry
-from pipelines.sources.parts import named_part, read_parts
+from pipelines.sources.parts import NamedImage, named_part, read_parts
 from pipelines.sources.spec import FileSpec, Reading, Source, SourceSpec
 from schemas.records import Category, Image
 
@@ -44,12 +39,6 @@ _WORDS = {"tier": "tyre"}
 """What the authors misspell."""
 
 
-class NamedImage(ImageEntry, kw_only=True, gc=False):
-    """An image that is known by the name of its file."""
-
-    file_name: Annotated[str, msgspec.Meta(min_length=1)]
-
-
 def read(files: dict[str, str]) -> Reading:
     """The parts of either layout's file."""
     return read_parts(next(iter(files.values())), SPEC.name, NamedImage, _image, _category)
@@ -57,8 +46,7 @@ def read(files: dict[str, str]) -> Reading:
 
 def _image(entry: NamedImage) -> Image:
     """`n01440764_10029.JPEG`, with a folder or without, is image `part_imagenet/n01440764_10029`."""
-    name = entry.file_name.rpartition("/")[2]
-    stem = name.rpartition(".")[0] or name
+    name, stem = entry.name, entry.stem
     return Image(
         image_id=f"{SPEC.name}/{stem}",
         source=SPEC.name,

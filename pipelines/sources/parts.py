@@ -1,7 +1,7 @@
 """Parts of objects in COCO-like files: how their categories read, and which object each belongs to."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -20,6 +20,22 @@ _AS_WRITTEN = {
     "runningboard": "running board", "steeringwheel": "steering wheel", "turnsignal": "turn signal",
 }  # fmt: skip
 """Parts of PACO that are misspelt or glued together."""
+
+
+class NamedImage(ImageEntry, kw_only=True, gc=False):
+    """An image that is known by the name of its file."""
+
+    file_name: Annotated[str, msgspec.Meta(min_length=1)]
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folder."""
+        return self.file_name.rpartition("/")[2]
+
+    @property
+    def stem(self) -> str:
+        """The name without its extension."""
+        return self.name.rpartition(".")[0] or self.name
 
 
 def named_part(category: Category, part: str, whole: str) -> Category:
@@ -44,7 +60,7 @@ def with_categories(file: InstanceFile, named: Callable[[Category], Category]) -
 def read_parts(
     path: str,
     source: str,
-    entry: type[ImageEntry],
+    entry: type[NamedImage],
     row: Callable[[Any], Image],
     named: Callable[[Category], Category],
 ) -> Reading:
