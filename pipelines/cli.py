@@ -161,6 +161,20 @@ def assemble(context: typer.Context, out: Out, replies: Store = "", workers: Wor
 
 
 @app.command()
+def doctor(
+    data: Annotated[str, typer.Argument(help="Folder with the raw data.")],
+    recipe: RecipeName = recipes.DEFAULT,
+    out: Annotated[str, typer.Option(help="Folder of the build; what is read is kept there for it.")] = "",
+    quick: Annotated[bool, typer.Option("--quick", help="Only look which files are there; read none.")] = False,
+) -> None:
+    """What DATA holds of every source, what lacks and where it is offered, and which images evaluation sets share."""
+    from pipelines import commands
+
+    work = _layout(out).work if out else _cache_folder()
+    commands.doctor(_recipe(recipe, "", ""), data, work, quick=quick)
+
+
+@app.command()
 def validate(out: Annotated[str, typer.Argument(help="Folder of a finished build.")]) -> None:
     """Check a finished build: every shard, the counts, the rejects and the ledger."""
     from pipelines import commands
@@ -188,6 +202,12 @@ def _generator(name: str) -> str:
 
 def _layout(out: str) -> Layout:
     return Layout(out.rstrip("/"))
+
+
+def _cache_folder() -> str:
+    """Where a user's programs keep what can be made again."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(home, "osprey-data")
 
 
 def _running(workers: int, flags: list[str]) -> "Running":

@@ -10,6 +10,7 @@ from pipelines.generation.settings import Settings, from_environment
 from pipelines.generation.store import ReplyStore
 from pipelines.phases import generate, sources
 from pipelines.phases.assemble import write_shards
+from pipelines.phases.doctor import diagnose
 from pipelines.phases.finish import finish
 from pipelines.phases.layout import Layout
 from pipelines.phases.outlook import before_building, outlook
@@ -21,6 +22,7 @@ from pipelines.qa.figures import survey
 from pipelines.qa.report import write_report
 from pipelines.qa.validate import validate_output
 from schemas.errors import BudgetError, BuildError, GenerationError, SourceError
+from schemas.recipe import Recipe
 
 
 class Asking(NamedTuple):
@@ -116,6 +118,19 @@ def validate(layout: Layout) -> None:
     write_report(layout.out, read_plan(layout).data if storage.exists(layout.plan) else None)
     report.require()
     console.out.print(f"{layout.out}: {report.rows:,} rows in {report.shards} shards pass {len(report.checks)} checks")
+
+
+def doctor(recipe: Recipe, data: str, work: str, *, quick: bool) -> None:
+    """What DATA holds of the recipe's sources; SourceError where nothing can be built from it."""
+    if not storage.exists(data):
+        raise SourceError(f"no data folder {data}", hint="Give the folder that holds coco/, refer/, llava/, lvis/ ...")
+    with console.bars() as progress:
+        diagnosis = diagnose(recipe, data, work, progress, quick=quick)
+    console.show_diagnosis(diagnosis)
+    if not diagnosis.usable:
+        raise SourceError(
+            f"nothing can be built from {data}", hint=f"The recipe {recipe.name} needs one of the sources above."
+        )
 
 
 def _plan(job: Job, running: Running, *, dry: bool = False) -> Plan:

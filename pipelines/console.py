@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.generation import engine
+from pipelines.phases.doctor import Diagnosis
 from pipelines.phases.outlook import Line, SourceLine
 from pipelines.phases.progress import Progress as Report
 from pipelines.phases.tally import ALL, Amount
@@ -104,6 +106,44 @@ def _turns(amount: Amount) -> str:
     if not amount.asked:
         return f"{amount.turns:,}"
     return f"{amount.turns:,} + ?" if amount.turns else "?"
+
+
+STATES = {"complete": "green", "partly": "yellow", "found": "green", "broken": "red", "missing": "dim"}
+
+
+def show_diagnosis(diagnosis: Diagnosis) -> None:
+    """A table of sources, what each lacks, and which of them share images with evaluation sets."""
+    table = Table("source", "state", "DATA has", "pictures", "for the kinds", box=None, pad_edge=False)
+    for one in diagnosis.findings:
+        counts = "\n".join(f"{read:,} of {official:,} {unit}" for unit, read, official in one.counts)
+        present = "{:,} of {:,}".format(*one.pictures) if one.pictures and one.pictures[1] else ""
+        state = Text(one.state, style=STATES[one.state])
+        table.add_row(one.name, state, counts or "\n".join(one.files), present, ", ".join(one.kinds) or one.serves)
+    out.print(table, soft_wrap=False)
+    for one in diagnosis.findings:
+        for what in one.wanting:
+            out.print(Text(f"{one.name}: {what}", style=STATES[one.state]), soft_wrap=False)
+        for what in one.notes:
+            out.print(Text(f"{one.name}: {what}"), soft_wrap=False)
+    _show_overlap(diagnosis)
+
+
+def _show_overlap(diagnosis: Diagnosis) -> None:
+    """Two matrices, evaluation sets by sources; what is nowhere in a set has no column."""
+    for unit, means in (("images", "images in evaluation sets"), ("annotations", "annotations in them, by id")):
+        lines = [line for line in diagnosis.overlap if getattr(line, unit)]
+        sources = list(dict.fromkeys(line.source for line in lines))
+        table = Table("", *sources, title=f"Training {means}", title_justify="left", box=None, pad_edge=False)
+        for name in sorted({line.evaluation_set for line in lines}):
+            found = {line.source: getattr(line, unit) for line in lines if line.evaluation_set == name}
+            table.add_row(name, *(f"{found[source]:,}" if source in found else "-" for source in sources))
+        for column in table.columns[1:]:
+            column.justify = "right"
+        if lines:
+            out.print("", table, soft_wrap=False)
+    if diagnosis.unknown_sets:
+        names = ", ".join(diagnosis.unknown_sets)
+        out.print(Text(f"\nNo file under DATA names an image of: {names}"), soft_wrap=False)
 
 
 def fail(error: OspreyDataError) -> None:
