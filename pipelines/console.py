@@ -114,6 +114,8 @@ STATES = {"complete": "green", "partly": "yellow", "found": "green", "broken": "
 def show_diagnosis(diagnosis: Diagnosis) -> None:
     """A table of sources, what each lacks, and which of them share images with evaluation sets."""
     table = Table("source", "state", "DATA has", "pictures", "for the kinds", box=None, pad_edge=False)
+    for column in table.columns:
+        column.overflow = "fold"
     for one in diagnosis.findings:
         counts = "\n".join(f"{read:,} of {official:,} {unit}" for unit, read, official in one.counts)
         present = "{:,} of {:,}".format(*one.pictures) if one.pictures and one.pictures[1] else ""
@@ -133,14 +135,14 @@ def _show_overlap(diagnosis: Diagnosis) -> None:
     for unit, means in (("images", "images in evaluation sets"), ("annotations", "annotations in them, by id")):
         lines = [line for line in diagnosis.overlap if getattr(line, unit)]
         sources = list(dict.fromkeys(line.source for line in lines))
-        table = Table("", *sources, title=f"Training {means}", title_justify="left", box=None, pad_edge=False)
+        table = Table("", *sources, box=None, pad_edge=False)
         for name in sorted({line.evaluation_set for line in lines}):
             found = {line.source: getattr(line, unit) for line in lines if line.evaluation_set == name}
             table.add_row(name, *(f"{found[source]:,}" if source in found else "-" for source in sources))
         for column in table.columns[1:]:
             column.justify = "right"
         if lines:
-            out.print("", table, soft_wrap=False)
+            out.print("", f"Training {means}", table, soft_wrap=False)
     if diagnosis.unknown_sets:
         names = ", ".join(diagnosis.unknown_sets)
         out.print(Text(f"\nNo file under DATA names an image of: {names}"), soft_wrap=False)
