@@ -24,6 +24,8 @@ REASONS = {
     "unknown_part": "the part's name follows none of the known forms",
     "tag_out_of_range": "a tag names an object that the list of objects does not have",
     "several_images": "the text is about more than one picture",
+    "unnamed_region": "no text of the record names the region",
+    "duplicate_record": "the same record stands twice",
     # masks
     "empty_mask": "no pixel is set, or there is no segmentation",
     "degenerate_polygon": "no polygon has three points",

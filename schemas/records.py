@@ -187,11 +187,15 @@ class Message(Record, frozen=True, kw_only=True):
     content: str
 
 
+IMPORTED = "osprey-724k"
+"""As `Generator.name`: the text was taken over from that data set as it is; which prompt wrote it is not known."""
+
+
 class Generator(Record, frozen=True, kw_only=True):
     """Who wrote the answers."""
 
     name: str
-    """`template`, or the model that answered."""
+    """`template`, the model that answered, or `IMPORTED`."""
     prompt: str = ""
     prompt_sha256: str = ""
     request_key: str = ""

@@ -7,7 +7,7 @@ from pipelines import storage
 from pipelines.qa.figures import Figures, rows_at, survey
 from pipelines.qa.report import environment, kind_lines, reason_lines
 from pipelines.shards.manifest import Manifest, read_manifest
-from pipelines.sources import SOURCES
+from pipelines.sources import SOURCES, osprey_724k
 from schemas.licenses import FROM_FREE_TO_STRICT, strictest
 
 CARD = "README.md"
@@ -100,9 +100,9 @@ def _hub_license(figures: Figures) -> str:
 
 def _source_line(name: str, figures: Figures) -> SourceLine:
     rows, masks = figures.row_sources[name], figures.region_sources[name]
-    if name not in SOURCES:
+    if name not in SOURCES and name != osprey_724k.SPEC.name:
         return SourceLine(name, name, "", "", "", rows, masks, "")
-    spec = SOURCES[name].spec
+    spec = SOURCES[name].spec if name in SOURCES else osprey_724k.SPEC
     return SourceLine(
         name, spec.title, spec.homepage, spec.license, spec.license_note, rows, masks, spec.citation.strip()
     )

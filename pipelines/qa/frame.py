@@ -15,11 +15,12 @@ import pyarrow.compute as pc
 
 from pipelines.qa.masks import measure
 from schemas.columns import SHARD
+from schemas.records import IMPORTED
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
-WITHOUT_CATEGORIES = ("vg", "sa1b", "own")
+WITHOUT_CATEGORIES = ("vg", "sa1b", "own", "osprey-724k")
 """Data sets whose regions may have a phrase instead of a category, or nothing."""
 
 _NAMED = re.compile(r"<\s*region[^>\n]{0,12}>", re.IGNORECASE)
@@ -171,12 +172,16 @@ def _regions_named(contents: npt.NDArray[np.generic], owner: Ints, n_regions: In
 
 
 def _generator_known(generator: pa.Array) -> Bools:
-    """`template` asked nobody; a model has the sha256 of its prompt and the key of its request."""
+    """`template` asked nobody, and who imported text knows neither prompt nor request; a model has the sha256 of its
+    prompt and the key of its request.
+    """
     name, key = pc.struct_field(generator, "name"), pc.struct_field(generator, "request_key")
     prompt = pc.struct_field(generator, "prompt_sha256")
     hashed = pc.and_(pc.match_substring_regex(key, _SHA256), pc.match_substring_regex(prompt, _SHA256))
     model = pc.and_(pc.not_equal(name, ""), hashed)
     known = pc.if_else(pc.equal(name, "template"), pc.equal(key, ""), model)
+    imported = pc.and_(pc.equal(key, ""), pc.equal(prompt, ""))
+    known = pc.if_else(pc.equal(name, IMPORTED), imported, known)
     return known.to_numpy(zero_copy_only=False)
 
 
