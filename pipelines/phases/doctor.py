@@ -119,7 +119,7 @@ def _optional(place: Located) -> Iterator[str]:
     chosen = next(layout for layout in layouts if {file.role for file in layout if file.required} <= set(place.files))
     for file in chosen:
         if file.role not in place.files:
-            yield f"no {file.path}{file.lacking and f': {file.lacking}'} ({file.where})"
+            yield f"no {file.path}{file.lacking and f': {file.lacking}'}: {file.where}"
 
 
 def _notes(place: Located, data: str) -> Iterator[str]:
@@ -132,7 +132,7 @@ def _notes(place: Located, data: str) -> Iterator[str]:
 def _offer(missing: Missing, data: str) -> str:
     """Which files are looked for, and who offers them."""
     layouts = [
-        f"{', '.join(_below(file.path, data) for file in layout)} ({layout[0].where})" for layout in missing.looked_for
+        f"{', '.join(_below(file.path, data) for file in layout)}: {layout[0].where}" for layout in missing.looked_for
     ]
     folders = "".join(f"; {_below(path, data)} is a folder, not the file" for path in missing.no_files)
     return f"no {'; nor '.join(layouts)}{folders}"

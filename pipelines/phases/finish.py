@@ -17,6 +17,7 @@ from pipelines.phases.layout import Layout
 from pipelines.phases.plan import Plan
 from pipelines.shards.counts import Counts
 from pipelines.shards.manifest import NOTHING_ASKED, KindEntry, Manifest, kind_entry, write_manifest
+from pipelines.sources.locate import file_name
 from schemas import ledger
 from schemas.columns import REJECT
 from schemas.errors import BuildError
@@ -56,10 +57,11 @@ def finish(plan: Plan, layout: Layout, store: ReplyStore, written: Sequence[Writ
 
 
 def _recorded(recipe: Recipe) -> dict[str, Any]:
-    """The recipe without the paths of raw files: the same content elsewhere is the same data."""
+    """The recipe without the folders of raw files: the same content elsewhere is the same data."""
     sources = {name: msgspec.structs.replace(settings, files={}) for name, settings in recipe.sources.items()}
     images = msgspec.structs.replace(recipe.images, folders={})
-    return msgspec.to_builtins(msgspec.structs.replace(recipe, sources=sources, images=images))
+    noise = tuple(file_name(path) for path in recipe.label_noise)
+    return msgspec.to_builtins(msgspec.structs.replace(recipe, sources=sources, images=images, label_noise=noise))
 
 
 def _prune(plan: Plan, layout: Layout) -> None:

@@ -25,6 +25,8 @@ from pipelines.regions.join import Policy
 from pipelines.regions.overlap import Overlap
 from pipelines.sources import SOURCES
 from pipelines.sources.cache import SourceCache
+from pipelines.sources.label_noise import LabelNoise, read_label_noise
+from pipelines.sources.locate import resolve
 from schemas import keys, ledger
 from schemas.errors import BuildError
 from schemas.ledger import LedgerLine
@@ -79,11 +81,16 @@ def make_plan(job: Job, *, dry: bool = False, running: Running = ONE_WORKER, pro
     """
     job = job._replace(data=os.path.abspath(job.data) if storage.is_local(job.data) else job.data)
     found = sources.look(job.recipe, job.data)
+    noise = read_label_noise([resolve(job.data, path) for path in job.recipe.label_noise])
     caches, faults = sources.read(job.recipe, found.located, job.layout.work, progress)
     masks.clean_all(caches, running, progress)
-    planner = _planner(job, caches, progress, dry=dry)
+    planner = _planner(job, caches, noise, progress, dry=dry)
     plan = _gather(planner, job, build_parts(planner, running, progress))
     notes = [note for cache in caches for note in cache.notes]
+    if noise.read:
+        notes.append(
+            f"lists of wrong expressions: {noise.read:,} records, {len(noise.entries):,} of them call one wrong"
+        )
     plan = msgspec.structs.replace(plan, notes=tuple(notes), faults=tuple(faults))
     if not dry:
         storage.write_bytes(job.layout.plan, msgspec.json.format(msgspec.json.encode(plan), indent=2))
@@ -99,16 +106,16 @@ def read_plan(layout: Layout) -> Plan:
     return msgspec.json.decode(storage.read_bytes(layout.plan), type=Plan)
 
 
-def _planner(job: Job, caches: list[SourceCache], progress: Progress, *, dry: bool) -> Planner:
+def _planner(job: Job, caches: list[SourceCache], noise: LabelNoise, progress: Progress, *, dry: bool) -> Planner:
     recipe = job.recipe
     excluded = frozenset(recipe.exclude_evaluation or ())
     limit_to = None if job.limit is None else first_images(caches, excluded, recipe.seed, job.limit)
-    policy = Policy(recipe.seed, recipe.val_fraction, excluded, limit_to)
+    policy = Policy(recipe.seed, recipe.val_fraction, excluded, limit_to, noise if noise.entries else None)
     context = Context(
         seed=recipe.seed, kinds=recipe.kinds, generator=job.generator, generation=recipe.generation,
         licenses=_licenses(recipe), vocabulary=_vocabulary(recipe, caches, job.layout.work, progress),
     )  # fmt: skip
-    key = _plan_key(job, caches)
+    key = _plan_key(job, caches, noise)
     return Planner(
         tuple(caches), job.data, storage.join(job.layout.work, f"{'dry' if dry else 'plan'}-{key}"),
         max([1, *(cache.parts for cache in caches)]), policy, context, recipe.images,
@@ -134,7 +141,7 @@ def _vocabulary(
     return found
 
 
-def _plan_key(job: Job, caches: list[SourceCache]) -> str:
+def _plan_key(job: Job, caches: list[SourceCache], noise: LabelNoise) -> str:
     """Changes with everything that a sample or request may depend on."""
     recipe = job.recipe
     generation = recipe.generation if job.generator != TEMPLATE else None
@@ -142,6 +149,7 @@ def _plan_key(job: Job, caches: list[SourceCache]) -> str:
         msgspec.to_builtins(recipe) | {"generation": msgspec.to_builtins(generation)},
         [cache.key for cache in caches],
         [prompts.sha256(kind) for kind in recipe.kinds],
+        sorted(noise.entries),
         [job.generator, job.limit, _code_sha256(), pictures.state(recipe.images, job.data, caches)],
     ]
     return keys.digest(keys.canonical_json(parts).decode())[:16]
