@@ -1,22 +1,26 @@
 """Records for tests, with only what a test is about spelt out."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import numpy as np
 
 from pipelines.builders.context import TEMPLATE, Context
 from pipelines.builders.vocabulary import Vocabulary
 from schemas import rle
 from schemas.recipe import KindSettings
-from schemas.records import Expression, Image, ImageText, Mask, Region, Reject, Sample, Scene
+from schemas.records import Attribute, Expression, Image, ImageText, Mask, Region, Reject, Sample, Scene
 
 IMAGE_ID = "coco/000000000009"
 SIZE = (60, 80)
 """(height, width) of the image of all scenes."""
 LICENSES = {
     "coco": "CC-BY-4.0", "refcoco": "LicenseRef-unstated", "refcoco+": "LicenseRef-unstated",
-    "refcocog": "LicenseRef-unstated", "llava": "CC-BY-NC-4.0", "lvis": "CC-BY-4.0",
+    "refcocog": "LicenseRef-unstated", "llava": "CC-BY-NC-4.0", "lvis": "CC-BY-4.0", "paco": "CC-BY-4.0",
+    "part_imagenet": "LicenseRef-unstated", "pascal_part": "LicenseRef-unstated", "vg": "CC-BY-4.0",
+    "vcr": "LicenseRef-research-only", "llava_pretrain": "LicenseRef-unstated", "sa1b": "LicenseRef-research-only",
+    "own": "CC-BY-4.0",
 }  # fmt: skip
 
 
@@ -28,15 +32,37 @@ def box_mask(left: int, top: int, width: int, height: int, size: tuple[int, int]
 
 
 def region(number: int, category: str = "dog", at: tuple[int, int, int, int] = (4, 6, 10, 8), **changes: Any) -> Region:
-    """The COCO annotation of that number: a rectangle [x, y, width, height]. `mask` replaces the rectangle."""
+    """The annotation of that number, COCO's where no other source is given: a rectangle [x, y, width, height].
+
+    `mask` replaces the rectangle.
+    """
     source = changes.get("source", "coco")
     mask = changes.pop("mask", None) or box_mask(*at)
     made: dict[str, Any] = {
-        "region_id": f"{'lvis' if source == 'lvis' else 'coco'}/{number}", "image_id": IMAGE_ID, "source": source,
-        "ordinal": number, "category": category, "category_raw": category, "source_box": tuple(map(float, at)),
+        "region_id": f"{'coco' if source.startswith('refcoco') else source}/{number}", "image_id": IMAGE_ID,
+        "source": source, "ordinal": number, "category": category, "category_raw": category,
+        "source_box": tuple(map(float, at)),
         "bbox": rle.box(mask), "area": rle.area(mask), "mask": mask,
     }  # fmt: skip
     return Region(**{**made, **changes})
+
+
+def part(
+    number: int, name: str, whole: str, of: int, at: tuple[int, int, int, int] = (6, 8, 3, 2), **changes: Any
+) -> Region:
+    """A part, PACO's where no other source is given, of the region numbered `of`."""
+    source = changes.setdefault("source", "paco")
+    raw = f"{whole}:{name}".replace(" ", "_")
+    named = {"part": name, "whole": whole, "part_of": f"{source}/{of}", "category_raw": raw}
+    return region(number, f"{name} of the {whole}", at, **{**named, **changes})
+
+
+def looks(**values: str | tuple[str, ...]) -> tuple[Attribute, ...]:
+    """Attributes by type: `looks(color=("red", "white"), material="wood")`."""
+    listed = {name: (found,) if isinstance(found, str) else found for name, found in values.items()}
+    return tuple(
+        msgspec.convert({"type": name, "name": value}, Attribute) for name, found in listed.items() for value in found
+    )
 
 
 def says(*texts: str, source: str = "refcoco", first: int = 0) -> tuple[Expression, ...]:
@@ -81,9 +107,10 @@ def context(
     seed: int = 0,
     generator: str = TEMPLATE,
     vocabulary: Vocabulary | None = None,
+    regions: Literal["referred", "all"] = "referred",
 ) -> Context:
     """A build of one kind."""
-    settings = KindSettings(sources=tuple(sources), regions_per_image=dict(caps or {}))
+    settings = KindSettings(sources=tuple(sources), regions_per_image=dict(caps or {}), regions=regions)
     return Context(seed, {kind: settings}, LICENSES, generator, vocabulary=vocabulary)
 
 

@@ -30,7 +30,7 @@ _SHORTEST = 3
 def choose(scene: Scene, settings: KindSettings) -> list[Candidate]:
     """Objects and parts; those of which nothing is wholly known have no use."""
     return [
-        parts.candidate(region, "" if parts.complete(region) else "no_attributes")
+        parts.candidate(region, "" if parts.known(region) else "no_attributes")
         for source in settings.sources
         for region in scene.regions
         if region.source == source
@@ -89,7 +89,7 @@ def compose(scene: Scene, regions: Sequence[Region], seed: int) -> str:
 
 
 def _about(region: Region, number: int, seed: int) -> list[tuple[str, str]]:
-    told = parts.complete(region)
+    told = parts.known(region)
     asked = stable_order(list(told), str, seed, KIND, region.region_id)[: parts.MOST_QUESTIONS]
     return [(_ask(name, region, number, seed), listing(told[name])) for name in asked]
 

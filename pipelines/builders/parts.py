@@ -41,25 +41,15 @@ About = tuple[Region, str, str]
 
 
 def known(region: Region) -> dict[str, list[str]]:
-    """Type -> what is known of it; `other` says nothing."""
-    return _by_type((one.type, one.name) for one in region.attributes if not is_other(one.name))
-
-
-def complete(region: Region) -> dict[str, list[str]]:
-    """Like `known`, without the types that have `other` among their values: the list would not be the whole truth."""
+    """Type of attribute -> its values. A type with `other` among them is left out: the rest is not the whole truth."""
     unsure = {one.type for one in region.attributes if is_other(one.name)}
-    return {name: values for name, values in known(region).items() if name not in unsure}
+    found = {name: unique(one.name for one in region.attributes if one.type == name) for name in TYPES}
+    return {name: values for name, values in found.items() if values and name not in unsure}
 
 
 def is_other(name: str) -> bool:
     """Whether an attribute is `other`, as PACO's files write it (`other(color)`) or shortened."""
     return name.partition("(")[0].strip().lower() == OTHER
-
-
-def _by_type(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    listed = list(pairs)
-    found = {name: unique(value for of, value in listed if of == name) for name in TYPES}
-    return {name: values for name, values in found.items() if values}
 
 
 def label(region: Region) -> str:
