@@ -8,6 +8,7 @@ from pipelines.sources import (
     llava,
     llava_pretrain,
     lvis,
+    own,
     paco,
     part_imagenet,
     pascal_part,
@@ -32,6 +33,7 @@ SOURCES: dict[str, Source] = {
     "vcr": vcr.SOURCE,
     "llava_pretrain": llava_pretrain.SOURCE,
     "sa1b": sa1b.SOURCE,
+    "own": own.SOURCE,
 }
 
 EVALUATION_SETS = (

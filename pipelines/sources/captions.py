@@ -1,10 +1,11 @@
 """COCO's caption files."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
 
 import msgspec
 
-from pipelines.sources.coco_json import Id, ImageEntry, image_rows
+from pipelines.sources.coco_json import Id, ImageEntry, image_row, rows_of
 from pipelines.sources.json_stream import read_lists
 from pipelines.sources.json_window import Window, broken_findings, record_key
 from pipelines.sources.names import image_id
@@ -32,13 +33,35 @@ class Captions(NamedTuple):
     new_images: int
 
 
+class ImageKind(NamedTuple):
+    """How the images of a file are decoded and named."""
+
+    entry: type[ImageEntry]
+    key: Callable[[int], str]
+    """Image id of a number."""
+    row: Callable[[Any], Image]
+
+
+def coco_images(source: str, folder: str) -> ImageKind:
+    """Images of COCO."""
+    return ImageKind(ImageEntry, image_id, lambda entry: image_row(entry, entry.id, source, folder, exhaustive=False))
+
+
 def read_captions(path: str, source: str, folder: str, rows: dict[str, Image]) -> Captions:
-    """The captions of a file.
+    """The captions of a file about COCO's images.
 
     Images that `rows` (by image id) lacks are added to it: their objects are not annotated.
     """
-    reader = _Reader(source, folder, rows)
-    for window in read_lists(path, {"images": _images, "annotations": _captions}):
+    return captions_of(path, source, coco_images(source, folder), rows)
+
+
+def captions_of(
+    path: str, source: str, kind: ImageKind, rows: dict[str, Image], *, optional: Collection[str] = ()
+) -> Captions:
+    """The captions of a file about images of that kind; the lists in `optional` may lack."""
+    reader = _Reader(source, kind, rows)
+    images = msgspec.json.Decoder(list[kind.entry])  # type: ignore[name-defined]
+    for window in read_lists(path, {"images": images, "annotations": _captions}, optional=optional):
         if window.array == "images":
             reader.add_images(window)
         else:
@@ -46,7 +69,6 @@ def read_captions(path: str, source: str, folder: str, rows: dict[str, Image]) -
     return reader.finish()
 
 
-_images = msgspec.json.Decoder(list[ImageEntry])
 _captions = msgspec.json.Decoder(list[CaptionEntry])
 
 
@@ -56,9 +78,9 @@ class _Reader:
     Only where captions come before the images do they wait.
     """
 
-    def __init__(self, source: str, folder: str, rows: dict[str, Image]) -> None:
+    def __init__(self, source: str, kind: ImageKind, rows: dict[str, Image]) -> None:
         self._source = source
-        self._folder = folder
+        self._kind = kind
         self._rows = rows
         self._images: list[ImageEntry] = []
         self._index: list[int] = []
@@ -98,9 +120,10 @@ class _Reader:
 
     def _settle(self) -> None:
         """Add the images that are not known yet."""
-        new = [place for place, entry in enumerate(self._images) if image_id(entry.id) not in self._rows]
+        key = self._kind.key
+        new = [place for place, entry in enumerate(self._images) if key(entry.id) not in self._rows]
         entries, index = [self._images[place] for place in new], [self._index[place] for place in new]
-        added = image_rows(entries, index, self._source, self._folder, exhaustive=False)
+        added = rows_of(entries, index, self._kind.row)
         self._rows |= {row.image_id: row for row in added.rows}
         self._new_images = len(new) + len(self._faulty_images)
         self._faulty_images += added.findings
@@ -108,7 +131,7 @@ class _Reader:
 
     def _add(self, window: Window) -> None:
         for index, entry in zip(window.indices, window.records, strict=True):
-            image, text = self._rows.get(image_id(entry.image_id)), clean_line(entry.caption)
+            image, text = self._rows.get(self._kind.key(entry.image_id)), clean_line(entry.caption)
             reason = self._fault(entry, image, text)
             if reason or image is None:
                 detail = text or f"image_id {entry.image_id}"

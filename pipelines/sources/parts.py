@@ -22,10 +22,13 @@ _AS_WRITTEN = {
 """Parts of PACO that are misspelt or glued together."""
 
 
+FileName = Annotated[str, msgspec.Meta(min_length=1)]
+
+
 class NamedImage(ImageEntry, kw_only=True, gc=False):
     """An image that is known by the name of its file."""
 
-    file_name: Annotated[str, msgspec.Meta(min_length=1)]
+    file_name: FileName
 
     @property
     def name(self) -> str:

@@ -33,6 +33,8 @@ def test_spec_is_complete(name: str) -> None:
     spec = SOURCES[name].spec
     assert spec.name == name
     assert spec.title
+    if name == "own":
+        return  # the rest only its owner knows
     assert spec.homepage.startswith("https://")
     assert spec.license
     assert spec.license_note
