@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 OUT ?= out/dataset
 SCENES ?= out/scenes
 IMAGES ?= 200
-RECIPE ?= object-level
+RECIPE ?= complete
 WORKERS ?= 1
 GENERATOR ?= template
 

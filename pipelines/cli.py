@@ -10,12 +10,14 @@ import msgspec
 import typer
 
 from pipelines import cli_files, console, recipes
-from pipelines.builders.context import GENERATORS, TEMPLATE
+from pipelines.builders.context import GENERATORS
+from pipelines.options import Ask, Out, Price, RecipeName, Store, What, Workers, unfolded
 from pipelines.phases.layout import Layout
 from schemas.errors import OspreyDataError, RecipeError
 from schemas.recipe import Recipe
 
 if TYPE_CHECKING:
+    from pipelines.phases.plan import Job
     from pipelines.phases.running import Running
 
 app = typer.Typer(
@@ -36,28 +38,6 @@ app = typer.Typer(
 cli_files.add_to(app)
 BEAM = cli_files.BEAM
 
-Data = Annotated[str, typer.Option(help="Folder with the raw data: coco/, refer/, llava/, lvis/ ...")]
-Out = Annotated[str, typer.Option(help="Folder for the shards, the manifest, the report and, under work/, the caches.")]
-RecipeName = Annotated[str, typer.Option("--recipe", help="A recipe's name, or the path of a YAML file.")]
-Kinds = Annotated[str, typer.Option(help="Only these kinds of the recipe, with commas between.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Only so many images; those with referring expressions first.")]
-GeneratorName = Annotated[str, typer.Option("--generator", help="Who writes: `template` (offline) or `openai`.")]
-Model = Annotated[str, typer.Option(help="Model to ask, instead of the recipe's.")]
-Budget = Annotated[
-    float | None, typer.Option(help="Dollars that this run may spend at most. Nothing is asked without.")
-]
-Price = Annotated[
-    str, typer.Option(help="Dollars per million prompt/completion tokens, such as 0.15/0.6; 0/0 if free.")
-]
-Concurrency = Annotated[int, typer.Option(min=1, help="Requests in flight at a time.")]
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed in an earlier run.")]
-Store = Annotated[str, typer.Option(help="Database URL of the reply store; by default OUT/work/replies.sqlite.")]
-DryRun = Annotated[
-    bool,
-    typer.Option("--dry-run", help="Only count, by kind and source, beside the paper's counts; no row is written."),
-]
-Workers = Annotated[int, typer.Option(min=1, help="Processes that work on the data. The result is the same.")]
-
 
 @app.command()
 def sample(
@@ -77,79 +57,49 @@ def sample(
 
 
 @app.command(context_settings=BEAM)
-def build(
-    context: typer.Context,
-    data: Data,
-    out: Out,
-    recipe: RecipeName = "object-level",
-    kinds: Kinds = "",
-    limit: Limit = None,
-    generator: GeneratorName = TEMPLATE,
-    model: Model = "",
-    budget_usd: Budget = None,
-    price: Price = "",
-    concurrency: Concurrency = 16,
-    retry_failed: RetryFailed = False,
-    replies: Store = "",
-    workers: Workers = 1,
-) -> None:
+@unfolded
+def build(context: typer.Context, what: What, ask: Ask, workers: Workers = 1) -> None:
     """Plan, generate and assemble: from raw data to checked shards, a report and a ledger.
 
     Flags that are not listed here go to Beam, such as --runner=FlinkRunner. After an interruption the same command
     goes on.
     """
     from pipelines import commands
-    from pipelines.phases.plan import Job
 
-    commands.build(
-        Job(_recipe(recipe, kinds, model), data, _layout(out), _generator(generator), limit),
-        commands.Asking(budget_usd, price, concurrency, retry_failed, replies),
-        _running(workers, context.args),
-    )
+    commands.build(_job(what), commands.Asking(*ask), _running(workers, context.args))
 
 
 @app.command(context_settings=BEAM)
+@unfolded
 def plan(
     context: typer.Context,
-    data: Data,
-    out: Out,
-    recipe: RecipeName = "object-level",
-    kinds: Kinds = "",
-    limit: Limit = None,
-    generator: GeneratorName = TEMPLATE,
-    model: Model = "",
+    what: What,
     price: Price = "",
     workers: Workers = 1,
-    dry_run: DryRun = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only count, by kind and source, beside the paper's counts; write no row.")
+    ] = False,
 ) -> None:
     """Phase 1: read the sources, make masks, join, write samples and requests, and say what the requests would cost."""
     from pipelines import commands
-    from pipelines.phases.plan import Job
 
-    job = Job(_recipe(recipe, kinds, model), data, _layout(out), _generator(generator), limit)
     running = _running(workers, context.args)
     if dry_run:
-        commands.plan_dry(job, running)
+        commands.plan_dry(_job(what), running)
     else:
-        commands.plan(job, commands.Asking(price=price), running)
+        commands.plan(_job(what), commands.Asking(price=price), running)
 
 
 @app.command()
-def generate(
-    out: Out,
-    budget_usd: Budget = None,
-    price: Price = "",
-    concurrency: Concurrency = 16,
-    retry_failed: RetryFailed = False,
-    replies: Store = "",
-) -> None:
+@unfolded
+def generate(out: Out, ask: Ask) -> None:
     """Phase 2: ask the model for every reply that the store lacks.
 
     OPENAI_API_KEY is the key; OPENAI_BASE_URL names another server than OpenAI's.
     """
     from pipelines import commands
 
-    commands.ask(_layout(out), commands.Asking(budget_usd, price, concurrency, retry_failed, replies))
+    commands.ask(_layout(out), commands.Asking(*ask))
 
 
 @app.command(context_settings=BEAM)
@@ -171,7 +121,7 @@ def doctor(
     from pipelines import commands
 
     work = _layout(out).work if out else _cache_folder()
-    commands.doctor(_recipe(recipe, "", ""), data, work, quick=quick)
+    commands.doctor(_recipe(recipe), data, work, quick=quick)
 
 
 @app.command()
@@ -182,7 +132,14 @@ def validate(out: Annotated[str, typer.Argument(help="Folder of a finished build
     commands.validate(_layout(out))
 
 
-def _recipe(name: str, kinds: str, model: str) -> Recipe:
+def _job(what: What) -> "Job":
+    from pipelines.phases.plan import Job
+
+    recipe = _recipe(what.recipe, what.kinds, what.model)
+    return Job(recipe, what.data, _layout(what.out), _generator(what.generator), what.limit)
+
+
+def _recipe(name: str, kinds: str = "", model: str = "") -> Recipe:
     from pipelines.builders import BUILDERS
     from pipelines.sources import EVALUATION_SETS, SOURCES
 

@@ -9,7 +9,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 ORDER = (
     "schemas", "prompts", "pipelines.storage", "pipelines.recipes", "pipelines.sources", "pipelines.regions",
     "pipelines.builders", "pipelines.generation", "pipelines.shards", "pipelines.qa", "pipelines.segmentation",
-    "pipelines.exchange", "pipelines.phases", "pipelines.console", "pipelines.commands", "pipelines.cli_files", "pipelines.cli",
+    "pipelines.exchange", "pipelines.phases", "pipelines.console", "pipelines.options", "pipelines.commands",
+    "pipelines.cli_files", "pipelines.cli",
 )  # fmt: skip
 ALONE = {"pipelines.scenes": ("schemas", "pipelines.storage"), "osprey_train": ("schemas",), "schemas": ()}
 """Packages that may import these of ours and nothing else."""

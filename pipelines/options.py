@@ -1,0 +1,79 @@
+"""Options that several commands have in common, in two records, and how a command takes a record."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from pipelines import recipes
+from pipelines.builders.context import TEMPLATE
+
+Data = Annotated[str, typer.Option(help="Folder with the raw data: coco/, refer/, llava/, lvis/ ...")]
+Out = Annotated[str, typer.Option(help="Folder for the shards, the manifest, the report and, under work/, the caches.")]
+RecipeName = Annotated[
+    str, typer.Option("--recipe", help=f"A recipe ({', '.join(recipes.names())}), or the path of a YAML file.")
+]
+Kinds = Annotated[str, typer.Option(help="Only these kinds of the recipe, with commas between.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only so many images, with a fair share of every source.")]
+GeneratorName = Annotated[str, typer.Option("--generator", help="Who writes: `template` (offline) or `openai`.")]
+Model = Annotated[str, typer.Option(help="Model to ask, instead of the recipe's.")]
+Budget = Annotated[
+    float | None, typer.Option(help="Dollars that this run may spend at most. Nothing is asked without.")
+]
+Price = Annotated[
+    str, typer.Option(help="Dollars per million prompt/completion tokens, such as 0.15/0.6; 0/0 if free.")
+]
+Concurrency = Annotated[int, typer.Option(min=1, help="Requests in flight at a time.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed in an earlier run.")]
+Store = Annotated[str, typer.Option(help="Database URL of the reply store; by default OUT/work/replies.sqlite.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that work on the data. The result is the same.")]
+
+
+class What(NamedTuple):
+    """What is to be built, from what, where."""
+
+    data: Data
+    out: Out
+    recipe: RecipeName = recipes.DEFAULT
+    kinds: Kinds = ""
+    limit: Limit = None
+    generator: GeneratorName = TEMPLATE
+    model: Model = ""
+
+
+class Ask(NamedTuple):
+    """How a model is asked."""
+
+    budget_usd: Budget = None
+    price: Price = ""
+    concurrency: Concurrency = 16
+    retry_failed: RetryFailed = False
+    replies: Store = ""
+
+
+def unfolded(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the fields of its records as options of their own, in their place."""
+    signature = inspect.signature(command)
+    records = {name: one.annotation for name, one in signature.parameters.items() if _is_record(one.annotation)}
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        made = {name: kind(**{field: given.pop(field) for field in kind._fields}) for name, kind in records.items()}
+        command(**given, **made)
+
+    parameters = [one for name, own in signature.parameters.items() for one in _fields(records.get(name)) or [own]]
+    run.__signature__ = signature.replace(parameters=[  # type: ignore[attr-defined]
+        one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters
+    ])  # fmt: skip
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run
+
+
+def _is_record(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
+
+
+def _fields(record: Any) -> list[inspect.Parameter]:
+    return [] if record is None else list(inspect.signature(record).parameters.values())
