@@ -34,6 +34,7 @@ EXPECTED: dict[tuple[pathlib.Path, str], dict[str, dict[str, int]]] = {
         "expressions": {"read": 23, "kept": 22, "duplicate_text": 1},
     },
     (RAW, "refcocog"): {"images": {"read": 3, "kept": 3}, "expressions": {"read": 15, "kept": 15}},
+    (RAW, "pascal_part"): {"files": {"read": 10, "kept": 10}, "annotations": {"read": 211, "kept": 211}},
     (GOLDEN, "coco"): {
         "images": {"read": 40, "kept": 40},
         "annotations": {"read": 412, "kept": 412},
