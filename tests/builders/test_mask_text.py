@@ -5,13 +5,14 @@ import collections
 import pytest
 from hypothesis import given
 
+import prompts
 from pipelines.builders import mask_text
 from pipelines.builders.context import Context
 from schemas import ledger
 from schemas.records import Built, Sample, Scene
 from tests.builders import rules
 from tests.builders.beach import beach, scenes
-from tests.factories import context, pairs, reasons, region, says, scene
+from tests.factories import context, pairs, part, reasons, region, says, scene
 from tests.properties import quick
 
 CAPS = {"coco": 20, "refcoco": 15, "refcoco+": 15}
@@ -117,6 +118,50 @@ def test_text_that_would_be_read_as_a_name_is_a_reject() -> None:
     assert reasons(made.rejects) == {"names_region": 3}
     alone = built(scene([region(1, expressions=said[:1])]), context("mask_text", ["refcoco"]))
     assert (alone.samples, reasons(alone.rejects)) == ([], {"names_region": 1})
+
+
+def test_parts_are_named_with_their_objects() -> None:
+    one = scene([
+        region(1, "cat", source="pascal_part"),
+        part(2, "left front paw", "cat", 1, source="pascal_part"),
+        part(3, "tyre", "car", 9, source="part_imagenet", part_of=""),
+    ])  # fmt: skip
+    made = built(one, context("mask_text", ["pascal_part", "part_imagenet"]))
+    assert [answers(row) for row in made.samples] == [
+        [("pascal_part/1", "cat"), ("pascal_part/2", "left front paw of the cat")],
+        [("part_imagenet/3", "tyre of the car")],
+    ]
+    assert [row.sources for row in made.samples] == [("pascal_part",), ("part_imagenet",)]
+    for row in made.samples:
+        for number, (one_region, (question, _)) in enumerate(zip(row.regions, pairs(row), strict=True), start=1):
+            forms = prompts.questions("mask_text", "part_questions" if one_region.part else "category_questions")
+            assert question in [form.format(region=f"<region{number}>") for form in forms]
+
+
+def test_data_of_ones_own_gives_categories_and_phrases() -> None:
+    one = scene([
+        region(1, "dog", source="own", expressions=says("wet dog", "the left one", source="own")),
+        region(2, "kite", source="own"),
+        region(3, "", source="own", expressions=says("a thing", source="own")),
+        region(4, "", source="own"),
+        region(5, "<region2>", source="own"),
+    ])  # fmt: skip
+    made = built(one, context("mask_text", ["own"], {"own": 2}))
+    assert [answers(row) for row in made.samples] == [
+        [("own/1", "dog"), ("own/2", "kite")], [("own/1", "wet dog"), ("own/3", "a thing")], [("own/1", "the left one")]
+    ]  # fmt: skip
+    assert made.read == {("own", "regions"): 4, ("own", "expressions"): 3}
+    assert reasons(made.rejects) == {"no_category": 1, "names_region": 1}
+
+
+def test_masks_without_a_name() -> None:
+    made = built(scene([region(n, "", (n, 2, 5, 5), source="sa1b") for n in range(3)]), context("mask_text", ["sa1b"]))
+    assert (made.samples, reasons(made.rejects)) == ([], {"no_category": 3})
+
+
+def test_refcoco_without_coco_gives_its_expressions_alone() -> None:
+    one = scene([region(1, "dog", source="refcoco", expressions=says("wet dog"))])
+    assert [answers(row) for row in built(one, context("mask_text", ["refcoco"])).samples] == [[("coco/1", "wet dog")]]
 
 
 @pytest.mark.parametrize("sources", [["lvis"], ["refcoco"]])

@@ -18,7 +18,7 @@ from schemas import ledger, rle
 from schemas.records import Built, Category, Region, Scene
 from tests.builders import rules
 from tests.builders.words import COCO, WORDS, lvis
-from tests.factories import context, image, pairs, reasons, region, scene
+from tests.factories import context, image, pairs, part, reasons, region, scene
 from tests.properties import quick
 from tests.shared import SHARED, needs_shared
 
@@ -141,6 +141,39 @@ def test_without_regions_there_is_no_row() -> None:
     assert built(scene([])) == Built([], [], [], {})
     only_lvis = msgspec.structs.replace(scene([region(1, source="refcoco")]))
     assert built(only_lvis) == Built([], [], [], {})
+
+
+def test_regions_without_a_name_are_neither_asked_about_nor_an_answer() -> None:
+    """Masks of SA-1B, phrases of Visual Genome and data of one's own may have none."""
+    bare = region(2, "", (16, 6, 5, 5), source="own")
+    one = scene([region(1, "dog", source="own"), bare, region(3, "cat", (60, 40, 10, 10), source="own")])
+    made = positive_negative.build(one, context("positive_negative", ["own"], vocabulary=WORDS))
+    assert reasons(made.rejects) == {"no_category": 1}
+    found = asked(made)
+    assert sorted(found) == [
+        ("own/1", "cat", "No"), ("own/1", "dog", "Yes"), ("own/3", "cat", "Yes"), ("own/3", "dog", "No"),
+    ]  # fmt: skip
+
+
+def test_data_of_ones_own_is_exhaustive_if_its_owner_says_so() -> None:
+    words = WORDS._replace(texts={**WORDS.texts, "own": {"dog": "dog", "cat": "cat"}})
+    words = words._replace(neighbors={**words.neighbors, "own": {"dog": ("cat",)}})
+    for exhaustive, outcome in ((False, {"no_negative": 1}), (True, {})):
+        one = scene([region(1, "dog", source="own")], images=(image("own", exhaustive=exhaustive),))
+        made = positive_negative.build(one, context("positive_negative", ["own"], vocabulary=words))
+        assert reasons(made.rejects) == outcome
+        assert [entry[1:] for entry in sorted(asked(made))] == ([("cat", "No"), ("dog", "Yes")] if exhaustive else [])
+
+
+def test_a_part_is_no_negative_of_its_object() -> None:
+    """A wheel of the car may be called a car by some, and the car shows its wheel."""
+    car = region(1, "car", source="own")
+    wheel = part(2, "wheel", "car", 1, (6, 8, 3, 2), source="own")
+    door = part(3, "door", "car", 1, (10, 8, 3, 2), source="own")
+    one = scene([car, wheel, door], images=(image("own"),))
+    negatives = positive_negative.Negatives(one, WORDS, 0)
+    assert negatives.of(car) is None
+    assert (negatives.of(wheel), negatives.of(door)) == ("door of the car", "wheel of the car")
 
 
 @pytest.fixture(scope="module")
