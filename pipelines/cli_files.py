@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines import console, storage
+from schemas.errors import RecipeError
 
 if TYPE_CHECKING:
     from pipelines.phases.boxes_to_masks import Made
@@ -15,6 +16,8 @@ BEAM = {"allow_extra_args": True, "ignore_unknown_options": True}
 def add_to(app: typer.Typer) -> None:
     """Make the commands part of the command line."""
     app.command(context_settings=BEAM)(masks)
+    app.command("import", context_settings=BEAM)(import_files)
+    app.command()(export)
 
 
 def masks(
@@ -64,3 +67,64 @@ def _tell_masks(made: "Made", data: str, out: str) -> None:
     console.out.print(f"{made.path}; rejects: {made.rejects}", markup=False)
     if out != data:
         console.out.print(f"a build reads it from {storage.join(data, 'visual_genome')}: move it there", markup=False)
+
+
+def import_files(
+    context: typer.Context,
+    files: Annotated[list[str], typer.Argument(help="Files of Osprey-724K, or folders that hold them.")],
+    data: Annotated[str, typer.Option(help="Folder with the pictures, as for build: coco/train2017/ ...")],
+    out: Annotated[str, typer.Option(help="Folder for the shards, the manifest and the report.")],
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="What the files are, where their names do not tell: description, conversation, short_form, "
+            "part_level or positive_negative."
+        ),
+    ] = "",
+    val_fraction: Annotated[float, typer.Option(min=0, max=1, help="Share of pictures whose rows go to val.")] = 0.02,
+    seed: Annotated[int, typer.Option(help="Decides which pictures.")] = 0,
+    check_pictures: Annotated[bool, typer.Option(help="Reject records whose picture is not under DATA.")] = True,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that write shards.")] = 1,
+) -> None:
+    """Make Osprey's released files into shards like those of a build, checked by the same suite.
+
+    Records keep their texts. Regions have masks and no category. What cannot be used is in rejects/ with its reason.
+    Flags that are not listed here go to Beam.
+    """
+    from pipelines import commands
+    from pipelines.exchange.osprey_import import Splitting
+    from pipelines.exchange.osprey_json import FORMS
+    from pipelines.phases import importing
+    from pipelines.phases.layout import Layout
+    from pipelines.phases.running import Running, check_flags
+
+    check_flags(context.args)
+    if kind and kind not in FORMS:
+        raise RecipeError(f"no kind {kind!r} of file", hint=f"Known: {', '.join(FORMS)}.")
+    layout = Layout(out.rstrip("/"))
+    job = importing.Job(
+        importing.osprey_files(files), data.rstrip("/"), layout, kind, Splitting(seed, val_fraction), check_pictures
+    )
+    with console.bars() as progress:
+        plan = importing.make_plan(job, progress)
+    for note in plan.notes:
+        console.out.print(note, markup=False)
+    commands.assemble(layout, commands.Asking(), Running(workers, tuple(context.args)))
+
+
+def export(
+    out: Annotated[str, typer.Argument(help="Folder of a finished build.")],
+    to: Annotated[str, typer.Option(help="Folder for the files; rows of the val split go to val/ in it.")],
+    format: Annotated[str, typer.Option(help="osprey-json (for Osprey's own loaders) or llava.")] = "osprey-json",
+    kinds: Annotated[str, typer.Option(help="Only these kinds, with commas between.")] = "",
+) -> None:
+    """Write the shards as the JSON files that other trainers read; what a format has no place for is told."""
+    from pipelines.exchange.export import FORMATS, write
+
+    if format not in FORMATS:
+        raise RecipeError(f"no format {format!r}", hint=f"Known: {', '.join(FORMATS)}.")
+    wanted = [kind.strip() for kind in kinds.split(",") if kind.strip()]
+    with console.bars() as progress:
+        written = write(out.rstrip("/"), to.rstrip("/"), format, wanted, progress)
+    for line in written.told():
+        console.out.print(line, markup=False)
