@@ -6,12 +6,15 @@ About 8.5 % of the training images, as 10,103 are of 118,287, are VOC 2010 pictu
 import io
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import count
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 from pycocotools import mask as coco_mask
 from scipy.io import savemat
 
+from pipelines.scenes.draw import draw_scene
 from pipelines.scenes.entry import FILE, PICTURE, Entry
 from pipelines.scenes.masks import Pixels, pixels
 from pipelines.scenes.pascal_sides import pieces
@@ -24,7 +27,10 @@ SHARE = 0.091
 """Of the training images; one in twelve of those shows nothing that Pascal VOC knows."""
 
 PER_IMAGE = 512
-"""Annotation ids are set aside for so many parts of an image. Image 1, where it is there, has id 0, as upstream."""
+"""Annotation ids of `train.json` are set aside for so many parts of an image; the first id is 0, as upstream."""
+
+ALWAYS = 4
+"""Up to this number every scene that can be is one of the pictures, so that small samples have some."""
 
 HEADER = b"MATLAB 5.0 MAT-file, Platform: GLNXA64, Created on: Wed Jul 30 16:01:56 2014"
 """What `savemat` writes here holds the time, and no two files would be the same."""
@@ -49,8 +55,14 @@ def image_name(scene: SceneTruth) -> str:
 
 def is_member(scene: SceneTruth) -> bool:
     """Whether the picture is one of VOC 2010's: some training image with an object of its classes."""
-    chosen = scene.index == 1 or stable_fraction("pascal", scene.seed, scene.index) < SHARE
+    chosen = scene.index <= ALWAYS or stable_fraction("pascal", scene.seed, scene.index) < SHARE
     return chosen and scene.folder == "train2017" and bool(_objects(scene))
+
+
+@lru_cache(maxsize=8)
+def first_index(seed: int) -> int:
+    """The number of the first scene that is one of the pictures."""
+    return next(index for index in count(1) if is_member(draw_scene(seed, index)))
 
 
 def entries(scene: SceneTruth) -> Iterator[Entry]:
@@ -124,7 +136,7 @@ def _records(
     scene: SceneTruth, found: list[tuple[ObjectTruth, list[Piece]]]
 ) -> Iterator[tuple[dict[str, Any], tuple[ObjectTruth, Piece]]]:
     """The annotations of `train.json`. A part has the first category whose short name its own name holds."""
-    at = (scene.index - 1) * PER_IMAGE
+    at = (scene.index - first_index(scene.seed)) * PER_IMAGE
     for one, parts in found:
         for piece in parts:
             category = next((number for short, number in SHORT[one.category] if short in piece.name), None)

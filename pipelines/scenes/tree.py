@@ -49,7 +49,7 @@ def open_files(folder: str, counts: Counts) -> dict[str, JsonFile]:
         declare(path, BOTH, lambda path=path: paco.tables(path, counts), {})  # type: ignore[misc]
     declare(pascal_part.PATH, BOTH, head={"categories": pascal_part.CATEGORIES})
     for path in part_imagenet.PATHS:
-        declare(path, BOTH, _fixed(part_imagenet.CATEGORIES))
+        declare(path, BOTH, _fixed(part_imagenet.CATEGORIES), {})
     declare(vg.MASKS, BOTH, _fixed(vg.CATEGORIES), {})
     found[vcr.PATH] = JsonLinesFile(storage.join(folder, vcr.PATH))
     declare(own.ANNOTATIONS, BOTH, _fixed(own.CATEGORIES), {})

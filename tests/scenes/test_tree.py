@@ -40,8 +40,10 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_same_bytes_again_and_with_two_processes(tmp_path: Path) -> None:
     for name, workers in (("one", 1), ("two", 2)):
-        write_scenes(str(tmp_path / name), 250, 1, pictures=False, workers=workers)
-    assert content(tmp_path / "one") == content(tmp_path / "two")
+        write_scenes(str(tmp_path / name), 70, 1, workers=workers)
+    files = content(tmp_path / "one")
+    assert files == content(tmp_path / "two")
+    assert {path.rsplit(".")[-1] for path in files} == {"mat", "jpg", "JPEG", "json", "jsonl", "p"}
 
 
 def test_pictures_same_bytes_other_seed_other_bytes(tmp_path: Path) -> None:
