@@ -70,7 +70,7 @@ def chosen(found: list[ObjectTruth], text: str) -> list[ObjectTruth]:
 
 
 def fits_long(scene: SceneTruth, one: ObjectTruth, text: str) -> bool:
-    """Whether a whole phrase, which may place the object by another one, is true of it and, without that, of no other."""
+    """Whether a whole phrase, which may place the object by another one, is true of it, and alone of no other."""
     head, *rest = re.split(RELATIONS, text)
     found = like(scene, head)
     if not rest:

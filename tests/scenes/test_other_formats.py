@@ -1,6 +1,7 @@
 """LLaVA's pairs, SA-1B, data of one's own, and the pictures of all."""
 
 import io
+
 from PIL import Image
 from pycocotools import mask as coco_mask
 

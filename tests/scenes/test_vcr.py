@@ -1,4 +1,4 @@
-"""VCR: the fields of a real line, tags from 0 and numbers from 1, and choices of which only the labelled one is true."""
+"""VCR: the fields of a real line, tags from 0 and numbers from 1, and only the labelled choice is true."""
 
 import json
 import re
