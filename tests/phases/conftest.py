@@ -43,14 +43,19 @@ def _one_embedding() -> Iterator[None]:
 
 def regions_of(payload: Payload) -> int:
     """How many regions a request asks about."""
-    return len(set(re.findall(r"^<region(\d+)> is annotated", last_text(payload), re.MULTILINE)))
+    return len(set(re.findall(r"^<region(\d+)> (?:is|lies) ", last_text(payload), re.MULTILINE)))
 
 
 def kind_of(payload: Payload) -> str:
     """Told by the system message, as a model would."""
     system = payload["messages"][0]["content"]
-    if "one word or one short phrase" in system:
-        return "short_form"
+    for words, kind in (
+        ("one word or one short phrase", "short_form"),
+        ("what each region is", "part_category"),
+        ("how each region looks", "part_attribute"),
+    ):
+        if words in system:
+            return kind
     return "conversation" if "Write a conversation" in system else "description"
 
 
@@ -59,7 +64,17 @@ def good_text(payload: Payload) -> str:
     numbers = range(1, regions_of(payload) + 1)
     if kind_of(payload) == "description":
         return "\n\n".join(f"<region{n}>: A thing of number {n} that stands there in plain view." for n in numbers)
-    return "\n\n".join(f"Question: What is <region{n}>?\nAnswer: A thing" for n in numbers)
+    told = dict.fromkeys(numbers, "A thing")
+    if kind_of(payload) == "part_attribute":
+        told = {n: _first_fact(payload, n) for n in numbers}
+    return "\n\n".join(f"Question: What is <region{n}>?\nAnswer: {told[n]}" for n in numbers)
+
+
+def _first_fact(payload: Payload, number: int) -> str:
+    """What the request tells first of a region's looks."""
+    found = re.search(rf"^<region{number}> is .*\n- \w+: (.*)$", last_text(payload), re.MULTILINE)
+    assert found
+    return found[1]
 
 
 def good_reply(payload: Payload) -> Payload:
