@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -263,3 +263,36 @@ def test_a_picture_of_unknown_size_is_measured() -> None:
     assert [(scene.width, scene.height, scene.regions) for scene in made.scenes] == [(64, 48, ())]
     lost = join([rows("llava_pretrain", [unknown], [words])], Policy(), lambda paths: paths[0])
     assert reasons(lost.rejects) == {"image_unreadable": 2}
+
+
+class WrongTexts(NamedTuple):
+    """Calls these texts of RefCOCO wrong, whichever region they are for."""
+
+    texts: tuple[str, ...]
+
+    def names(self, source: str, region_id: str, text: str) -> bool:
+        return source == "refcoco" and text in self.texts
+
+
+def test_label_noise_takes_expressions_and_regions_that_have_no_other() -> None:
+    """The mask stays where another source has it; what is wrong is counted once, whatever else the image lacks."""
+    given = (
+        rows("coco", [image()], [text("A dog.")], [region(5, at=(4, 6, 10, 8))]),
+        rows(
+            "refcoco",
+            [image("refcoco")],
+            [],
+            [
+                region(5, source="refcoco", expressions=says("left dog", "a cat")),
+                region(6, source="refcoco", at=(30, 6, 10, 8), expressions=says("a cat", first=2)),
+            ],
+        ),
+        rows("refcoco+", [], [], [region(5, source="refcoco+", expressions=says("a cat", source="refcoco+"))]),
+    )
+    made = joined(*given, policy=Policy(noise=WrongTexts(("a cat",))))
+    assert outcome(made) == {"kept": 5, "label_noise": 2}
+    (scene,) = made.scenes
+    assert [[(e.source, e.text) for e in one.expressions] for one in scene.regions] == [
+        [("refcoco", "left dog"), ("refcoco+", "a cat")]
+    ]
+    assert {one.key for one in made.rejects} == {"coco/5#refcoco:1", "coco/6#refcoco:2"}
