@@ -22,7 +22,7 @@ from schemas.records import TRAIN, Attribute, Box, Category, Expression, Image
 BATCH = 4096
 """Annotations in memory."""
 
-_FRAME = pa.schema([field for field in ANNOTATION if field.name != "segmentation"])
+_FRAME = pa.schema([field for field in ANNOTATION if field.name not in ("segmentation", "image_id")])
 _NO_CATEGORY = Category(name="", text="")
 
 
@@ -35,8 +35,11 @@ class Spool:
         self._rows: list[tuple[Any, ...]] = []
         """Values in the order of `_FRAME`."""
         self._lengths = array("q")
+        self._images: dict[str, int] = {}
+        self._image_rows = array("i")
+        """Of each annotation its image, as a position in `_images`: ids would be most of the memory."""
         self._image: Image | None = None
-        self._slot = 0
+        self._slot = self._image_row = 0
         self._frame_path = os.path.join(self._folder.name, "frame.arrow")
         self._path = os.path.join(self._folder.name, "segmentations")
         self._segmentations = open(self._path, "wb")  # noqa: SIM115 - closed by `annotations`
@@ -65,13 +68,15 @@ class Spool:
         named = category or _NO_CATEGORY
         if image is not self._image:
             self._image, self._slot = image, image.slot
+            self._image_row = self._images.setdefault(image.image_id, len(self._images))
         self._rows.append((
-            self._slot, region_id, image.image_id, self._source, len(self._lengths), named.text, named.name,
+            self._slot, region_id, self._source, len(self._lengths), named.text, named.name,
             box, split, part_of, named.part, named.whole,
             attributes and tuple((one.type, one.name) for one in attributes),
             expressions and tuple((one.source, one.text, one.ordinal) for one in expressions),
             image.width, image.height,
         ))  # fmt: skip
+        self._image_rows.append(self._image_row)
         self._segmentations.write(segmentation)
         self._lengths.append(len(segmentation))
         if len(self._rows) == BATCH:
@@ -83,7 +88,10 @@ class Spool:
         self._frame.close()
         self._segmentations.close()
         frame = pyarrow.ipc.open_file(pa.memory_map(self._frame_path)).read_all()
-        lengths = np.frombuffer(self._lengths, np.int64) if self._lengths else np.zeros(0, np.int64)
+        rows = pa.array(np.asarray(self._image_rows, np.int32))
+        images = pa.DictionaryArray.from_arrays(rows, pa.array(self._images, pa.string()))
+        frame = frame.append_column("image_id", images)
+        lengths = np.asarray(self._lengths, np.int64)
         return Annotations(frame, self._path, np.cumsum(lengths) - lengths, lengths, keep=self._folder)
 
     def _flush(self) -> None:
