@@ -27,7 +27,10 @@ SPEC = SourceSpec(
   booktitle={CVPR}, year={2024}
 }""",
     layouts=(
-        tuple(FileSpec(role=form, path=f"osprey-724k/{name}", where=_WHERE, required=False) for form, name in FILES.items()),
+        tuple(
+            FileSpec(role=form, path=f"osprey-724k/{name}", where=_WHERE, required=False)
+            for form, name in FILES.items()
+        ),
     ),
     counts={},
     evaluation=(),
