@@ -85,7 +85,7 @@ class _Importer:
     def __init__(self, job: Job, folder: str) -> None:
         self.rows: Counter[tuple[str, str]] = Counter()
         self.amounts: dict[str, Amount] = {}
-        self.read_: Counter[tuple[str, str]] = Counter()
+        self.taken: Counter[tuple[str, str]] = Counter()
         self.rejected: Counter[tuple[str, str, str]] = Counter()
         self._job = job
         self._folder = folder
@@ -119,12 +119,12 @@ class _Importer:
         progress(f"reading: {name}", size >> 20, size >> 20)
 
     def _take(self, key: str, record: Entry | Broken, form: str) -> None:
-        self.read_[form, "records"] += 1
+        self.taken[form, "records"] += 1
         if isinstance(record, Broken):
             self._reject(form, "records", key, ("malformed_record", record.detail))
             return
         count = convert.annotations_of(record)
-        self.read_[form, "annotations"] += count
+        self.taken[form, "annotations"] += count
         try:
             made = convert.convert(record, form, self._place, self._job.splitting)
             self._add(made.sample)
@@ -185,7 +185,7 @@ class _Importer:
 
     def ledger(self) -> Iterator[LedgerLine]:
         """A line for each form and unit."""
-        for (form, unit), read in sorted(self.read_.items()):
+        for (form, unit), read in sorted(self.taken.items()):
             rejected = {r: n for (f, u, r), n in sorted(self.rejected.items()) if (f, u) == (form, unit)}
             line = LedgerLine(
                 stage=f"{STAGE}:{form}", source=SOURCE, unit=unit, read=read, kept=read - sum(rejected.values()),
