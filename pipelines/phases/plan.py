@@ -110,7 +110,8 @@ def _planner(job: Job, caches: list[SourceCache], noise: LabelNoise, progress: P
     recipe = job.recipe
     excluded = frozenset(recipe.exclude_evaluation or ())
     limit_to = None if job.limit is None else first_images(caches, excluded, recipe.seed, job.limit)
-    policy = Policy(recipe.seed, recipe.val_fraction, excluded, limit_to, noise if noise.entries else None)
+    captions = frozenset(recipe.kinds[image_text.KIND].sources if image_text.KIND in recipe.kinds else ())
+    policy = Policy(recipe.seed, recipe.val_fraction, excluded, limit_to, noise if noise.entries else None, captions)
     context = Context(
         seed=recipe.seed, kinds=recipe.kinds, generator=job.generator, generation=recipe.generation,
         licenses=_licenses(recipe), vocabulary=_vocabulary(recipe, caches, job.layout.work, progress),

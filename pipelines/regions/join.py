@@ -37,6 +37,8 @@ class Policy(NamedTuple):
     """Image ids; None for all."""
     noise: Noise | None = None
     """Expressions that are rejected as `label_noise`."""
+    captions: frozenset[str] = frozenset()
+    """Sources whose captions are wanted for themselves, so that their images need no region."""
 
 
 class SourceRows(NamedTuple):
@@ -152,7 +154,7 @@ def _scene(
     clear, noisy = _without_noise(parts.regions, policy.noise)
     regions, rejects = merge(clear, (height, width))
     rejects += noisy
-    if not regions and not _stands_alone(parts):  # each region has a reason of its own
+    if not regions and not _stands_alone(parts, policy):  # each region has a reason of its own
         return None, rejects + _reject_all(image_id, parts._replace(regions=[]), "no_regions")
     identity = _identity(image_id, parts)
     share = stable_fraction(policy.seed, "split", identity)
@@ -170,15 +172,19 @@ def _left_out(image_id: str, parts: _Parts, policy: Policy, *, barred: bool) -> 
         return "unknown_image"
     if barred:
         return "evaluation_split"
-    if not parts.regions and not _stands_alone(parts):
+    if not parts.regions and not _stands_alone(parts, policy):
         return "no_regions"
     if policy.limit_to is not None and image_id not in policy.limit_to:
         return "over_limit"
     return None
 
 
-def _stands_alone(parts: _Parts) -> bool:
-    return any(text.role == STANDALONE for text in parts.texts)
+def _stands_alone(parts: _Parts, policy: Policy) -> bool:
+    return any(text.role == STANDALONE or _is_wanted_caption(text, policy) for text in parts.texts)
+
+
+def _is_wanted_caption(text: ImageText, policy: Policy) -> bool:
+    return text.role == "caption" and text.source in policy.captions
 
 
 def _reject_all(image_id: str, parts: _Parts, reason: str) -> list[Reject]:

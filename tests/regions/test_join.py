@@ -296,3 +296,10 @@ def test_label_noise_takes_expressions_and_regions_that_have_no_other() -> None:
         [("refcoco", "left dog"), ("refcoco+", "a cat")]
     ]
     assert {one.key for one in made.rejects} == {"coco/5#refcoco:1", "coco/6#refcoco:2"}
+
+
+def test_captions_that_are_wanted_for_themselves_need_no_region() -> None:
+    sources = [rows("own", [image("own")], [text("A dog.", source="own")]), rows("coco", [], [text("A cat.")])]
+    assert joined(*sources).scenes == []
+    wanting = Policy(captions=frozenset({"own"}))
+    assert [len(scene.texts) for scene in joined(*sources, policy=wanting).scenes] == [2]
