@@ -11,7 +11,7 @@ import pipelines
 import prompts
 import schemas
 from pipelines import storage
-from pipelines.builders import MODEL_KINDS, neighbors, positive_negative, vocabulary
+from pipelines.builders import MODEL_KINDS, image_text, neighbors, positive_negative, vocabulary
 from pipelines.builders.context import TEMPLATE, Context
 from pipelines.phases import masks, pictures, sources, tally
 from pipelines.phases.layout import Layout
