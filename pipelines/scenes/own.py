@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from pipelines.scenes import phrases
 from pipelines.scenes.captions import captions
 from pipelines.scenes.catalogue import TEMPLATES
 from pipelines.scenes.entry import PICTURE, Entry
+from pipelines.scenes.expressions import expressions
 from pipelines.scenes.masks import drawn
 from pipelines.scenes.truth import ObjectTruth, SceneTruth, Shown
 from schemas.keys import stable_fraction, stable_int
@@ -88,7 +88,7 @@ def _annotation(scene: SceneTruth, number: int, what: Shown) -> dict[str, Any] |
 
 
 def _phrases(scene: SceneTruth, number: int, one: ObjectTruth) -> list[str]:
+    """What is true of this object and no other, for some."""
     if stable_fraction("own phrases", scene.seed, number) >= PHRASED:
         return []
-    texts = list(phrases.of_object(scene, one))
-    return Random(stable_int("own phrases", scene.seed, number)).sample(texts, min(2, len(texts)))
+    return expressions(scene, one, "refcoco", Random(stable_int("own phrases", scene.seed, number)))

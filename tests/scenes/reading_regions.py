@@ -136,7 +136,10 @@ def _compared(one: ObjectTruth, other: ObjectTruth, said: str) -> bool:
 
 def _counted(scene: SceneTruth, mentioned: list[ObjectTruth], said: str) -> bool:
     categories = {form: one.category for one in scene.objects for form in (noun(one.category), nouns(one.category))}
-    word = next(word for word in sorted(categories, key=len, reverse=True) if re.search(rf"\b{word}\b", said))
+    longest_first = sorted(categories, key=len, reverse=True)
+    word = next((word for word in longest_first if re.search(rf"\b{word}\b", said)), "")
+    if not word:
+        return said.startswith("there is no")
     these = [one.number for one in scene.objects if one.category == categories[word]]
     numbers = sorted(one.number for one in mentioned)
     if found := re.fullmatch(rf"there are (\d+) {word}", said):

@@ -10,7 +10,8 @@ from pipelines.scenes.entry import FILE, PICTURE
 from pipelines.scenes.picture import encoded, paint
 from pipelines.scenes.write import FORMATS
 from tests.scenes.conftest import IMAGES, Written
-from tests.scenes.reading_regions import true_caption, true_of
+from tests.scenes.reading import chosen, like
+from tests.scenes.reading_regions import true_caption
 
 
 def test_captions_of_pairs_are_true(written: Written) -> None:
@@ -71,7 +72,7 @@ def test_own_annotations(written: Written) -> None:
         if what.part:
             assert names[known[row["obj_ann_id"]]["category_id"]] == what.one.category
         for text in row.get("phrases", ()):
-            assert true_of(scene, what, text), text
+            assert [one.number for one in chosen(like(scene, text), text)] == [what.one.number], text
             phrased += 1
     assert phrased
 
