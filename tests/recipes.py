@@ -8,7 +8,7 @@ from pipelines.sources import EVALUATION_SETS, SOURCES
 from schemas.recipe import ImageSettings, Recipe
 
 
-def load(name: str = "object-level") -> Recipe:
+def load(name: str = recipes.DEFAULT) -> Recipe:
     """A recipe as the command line loads it."""
     return recipes.load(name, sources=SOURCES, kinds=BUILDERS, evaluation_sets=EVALUATION_SETS)
 

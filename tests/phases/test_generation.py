@@ -10,7 +10,8 @@ from tests.phases import outputs
 from tests.phases.conftest import Run, good_text, kind_of
 from tests.servers.openai_server import OpenAIServer, Payload, answer, last_text
 
-ASK = ("--generator", "openai", "--model", "loopback-1", "--price", "1/1", "--budget-usd", "5", "--limit", "8")
+ASK = ("--generator", "openai", "--model", "loopback-1", "--price", "1/1", "--budget-usd", "5", "--limit", "8",
+       "--recipe", "object-level")  # fmt: skip
 
 
 def test_asks_once_and_then_never_again(
