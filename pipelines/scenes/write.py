@@ -62,7 +62,7 @@ def write_scenes(
     folder: str, images: int, seed: int, pictures: bool = True, progress: Progress | None = None, workers: int = 0
 ) -> None:
     """Write `images` training images, and one validation image for every 24, with their annotations and texts,
-    in every raw format. Half of the pictures, about, are there two or more times, as parts of several data sets.
+    in every raw format. Most pictures are there three or four times, as parts of several data sets.
 
     The same seed gives the same bytes, whatever the number of processes; the scenes of a smaller sample are the first
     of a larger one. `progress` is told (images done, images in all). `workers` is the number of processes, 0 for one
