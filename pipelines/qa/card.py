@@ -48,7 +48,7 @@ def write_card(out: str, figures: Figures | None = None) -> str:
     """
     manifest = read_manifest(out)
     figures = survey(out, manifest) if figures is None else figures
-    sources = [_source_line(name, figures) for name, _ in figures.row_sources.most_common()]
+    sources = [_source_line(name, figures, manifest) for name, _ in figures.row_sources.most_common()]
     total = sum(entry.rows for entry in manifest.kinds.values())
     made = environment()
     made.filters["cell"] = _cell
@@ -98,14 +98,15 @@ def _hub_license(figures: Figures) -> str:
     return _ON_HUB.get(strictest(figures.licenses), "other")
 
 
-def _source_line(name: str, figures: Figures) -> SourceLine:
+def _source_line(name: str, figures: Figures, manifest: Manifest) -> SourceLine:
+    """With the licence that the recipe states, where it states one."""
     rows, masks = figures.row_sources[name], figures.region_sources[name]
     if name not in SOURCES and name != osprey_724k.SPEC.name:
         return SourceLine(name, name, "", "", "", rows, masks, "")
     spec = SOURCES[name].spec if name in SOURCES else osprey_724k.SPEC
-    return SourceLine(
-        name, spec.title, spec.homepage, spec.license, spec.license_note, rows, masks, spec.citation.strip()
-    )
+    stated = manifest.recipe.get("sources", {}).get(name, {}).get("license")
+    license, note = (stated, "As the recipe states.") if stated else (spec.license, spec.license_note)
+    return SourceLine(name, spec.title, spec.homepage, license, note, rows, masks, spec.citation.strip())
 
 
 def _examples(out: str, figures: Figures) -> dict[str, str]:
