@@ -19,7 +19,7 @@ GENERATOR ?= template
 # Scenes are drawn anew when the code that draws them changes.
 SCENES_DONE := $(SCENES)/.complete-$(IMAGES)-$(shell cat pipelines/scenes/*.py | cksum | cut -d ' ' -f 1)
 
-.PHONY: help build-dataset test check format test-llm bench lock clean
+.PHONY: help build-dataset test check format test-llm readme bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -46,6 +46,9 @@ format: $(VENV)/.dev ## put the code in its form
 
 test-llm: $(VENV)/.llm ## build with a real, very small language model behind an OpenAI-compatible server on loopback
 	OSPREY_TEST_LLM=1 $(BIN)/pytest -m llm -rA tests/llm
+
+readme: $(VENV)/.dev ## write README's output and table of kinds anew, from a build of the sample scenes
+	$(BIN)/pytest -n 0 tests/test_docs.py --renew-readme -k "output or table"
 
 bench: $(VENV)/.dev ## measure against named peers; takes minutes
 	$(BIN)/python -m benchmarks

@@ -1,4 +1,7 @@
-"""README does not rot: its output is what the command prints, its snippet runs, its commands exist."""
+"""README does not rot: its output is what the command prints, its tables what was built, its snippet runs.
+
+After a wanted change run `make readme` and read the difference in git.
+"""
 
 import pathlib
 import re
@@ -7,6 +10,8 @@ import sys
 
 import pytest
 
+from pipelines.qa.overview import kinds_table
+from pipelines.shards.manifest import read_manifest
 from tests.phases.conftest import Run, osprey_data  # noqa: F401 - a fixture
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -44,11 +49,29 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def test_output_of_the_first_command(built: tuple[pathlib.Path, str]) -> None:
+def generated(marker: str, content: str, request: pytest.FixtureRequest) -> None:
+    """Between the marker and the end of the block stands this; with --renew-readme it is put there."""
+    path = ROOT / "README.md"
+    text = path.read_text(encoding="utf-8")
+    found = re.search(rf"<!-- {re.escape(marker)} -->\n(.*?)<!-- end -->", text, re.DOTALL)
+    assert found, f"README has no block marked {marker!r}"
+    if request.config.getoption("--renew-readme"):
+        path.write_text(text[: found.start(1)] + content + text[found.end(1) :], encoding="utf-8")
+    else:
+        assert found[1] == content, "make readme"
+
+
+def test_output_of_the_first_command(built: tuple[pathlib.Path, str], request: pytest.FixtureRequest) -> None:
+    """From the table of kinds on; before it stand remarks on the sources."""
     printed = [line.rstrip() for line in built[1].splitlines()]
-    assert (
-        block("output of build-dataset").splitlines() == printed[-len(block("output of build-dataset").splitlines()) :]
-    )
+    table = printed[next(number for number, line in enumerate(printed) if line.startswith("kind ")) :]
+    generated("output of build-dataset", "\n".join(["```text", *table, "```", ""]), request)
+
+
+def test_table_of_kinds(built: tuple[pathlib.Path, str], request: pytest.FixtureRequest) -> None:
+    """Generated from the build, not typed."""
+    table = kinds_table(read_manifest(str(built[0] / "dataset")))
+    generated("kinds of that build", f"\n{table}\n", request)
 
 
 def test_snippet(built: tuple[pathlib.Path, str], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
