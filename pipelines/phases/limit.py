@@ -27,13 +27,20 @@ class _Images(NamedTuple):
     """Image id -> that name, where it is another."""
 
 
-def first_images(caches: Sequence[SourceCache], excluded: frozenset[str], seed: int, limit: int) -> frozenset[str]:
+def first_images(
+    caches: Sequence[SourceCache],
+    excluded: frozenset[str],
+    seed: int,
+    limit: int,
+    captions: frozenset[str] = frozenset(),
+) -> frozenset[str]:
     """Ids of `limit` images that something can be built from and that belong to no excluded evaluation set.
 
     The next image is always one of the source that has the fewest so far; an image counts for every source that has it.
-    Within a source those with referring expressions come first, then the seed decides.
+    Within a source those with referring expressions come first, then the seed decides. `captions` are the sources whose
+    captions stand alone (`Policy.captions`).
     """
-    images = _look(caches, excluded)
+    images = _look(caches, excluded, captions)
 
     def order(image: str) -> tuple[bool, int, str]:
         return image not in images.referred, stable_int(seed, "limit", image), image
@@ -63,7 +70,7 @@ def _in_turn(waiting: dict[str, Iterator[str]], usable: dict[str, set[str]], lim
     return taken
 
 
-def _look(caches: Sequence[SourceCache], excluded: frozenset[str]) -> _Images:
+def _look(caches: Sequence[SourceCache], excluded: frozenset[str], captions: frozenset[str]) -> _Images:
     images = _Images(defaultdict(set), set(), set(), {})
     barred: set[str] = set()
     for cache in caches:
@@ -72,7 +79,8 @@ def _look(caches: Sequence[SourceCache], excluded: frozenset[str]) -> _Images:
         images.names.update(zip(other["image_id"].to_pylist(), other["same_as"].to_pylist(), strict=True))
         barred |= _held_out(listed, excluded)
         texts = storage.read_table(cache.path("texts.parquet"), columns=["image_id", "role"])
-        images.usable[cache.name].update(_ids(texts.filter(pc.field("role") == STANDALONE)))
+        alone = [STANDALONE, *(["caption"] if cache.name in captions else [])]
+        images.usable[cache.name].update(_ids(texts.filter(pc.field("role").isin(alone))))
         for part in range(cache.parts):
             table = storage.read_table(cache.annotation_path(part), columns=["image_id", "split", "expressions"])
             barred |= _held_out(table, excluded)

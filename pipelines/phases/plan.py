@@ -109,8 +109,8 @@ def read_plan(layout: Layout) -> Plan:
 def _planner(job: Job, caches: list[SourceCache], noise: LabelNoise, progress: Progress, *, dry: bool) -> Planner:
     recipe = job.recipe
     excluded = frozenset(recipe.exclude_evaluation or ())
-    limit_to = None if job.limit is None else first_images(caches, excluded, recipe.seed, job.limit)
     captions = frozenset(recipe.kinds[image_text.KIND].sources if image_text.KIND in recipe.kinds else ())
+    limit_to = None if job.limit is None else first_images(caches, excluded, recipe.seed, job.limit, captions)
     policy = Policy(recipe.seed, recipe.val_fraction, excluded, limit_to, noise if noise.entries else None, captions)
     context = Context(
         seed=recipe.seed, kinds=recipe.kinds, generator=job.generator, generation=recipe.generation,
