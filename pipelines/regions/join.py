@@ -220,14 +220,15 @@ def merge(regions: Iterable[Region], size: tuple[int, int]) -> tuple[list[Region
     """One region per region id, with the expressions of all; the same mask and category twice is a `duplicate_region`.
 
     `size` is the image's (height, width); a mask of another size is rejected. Two sources may well have the same mask
-    under two ids (PACO's objects are LVIS's), and each knows something else of it.
+    under two ids (PACO's objects are LVIS's), and each knows something else of it. So may two of Visual Genome's
+    regions, which have no category, with two phrases.
     """
     merged: dict[str, Region] = {}
-    masks: dict[tuple[str, str, str], str] = {}
+    masks: dict[tuple[object, ...], str] = {}
     rejects: list[Reject] = []
     for region in regions:
         known = merged.get(region.region_id)
-        shape = (region.source, region.category, region.mask.counts)
+        shape = (region.source, _called(region), region.mask.counts)
         if region.mask.size != size:
             rejects += _region_rejects(region, "size_mismatch", f"mask {region.mask.size}, image {size}")
         elif known is not None:
@@ -239,6 +240,10 @@ def merge(regions: Iterable[Region], size: tuple[int, int]) -> tuple[list[Region
         else:
             merged[region.region_id] = region
     return list(merged.values()), rejects
+
+
+def _called(region: Region) -> object:
+    return region.category or tuple(expression.text for expression in region.expressions)
 
 
 def _region_rejects(region: Region, reason: str, detail: str) -> list[Reject]:

@@ -1,4 +1,4 @@
-"""Data of one's own: a COCO-style file with objects, parts and phrases, and captions; about 3 % of the images."""
+"""Data of one's own: COCO-style objects, parts, phrases, attributes and captions; about 3 % of the images."""
 
 from collections.abc import Iterator
 from random import Random
@@ -9,6 +9,8 @@ from pipelines.scenes.catalogue import TEMPLATES
 from pipelines.scenes.entry import PICTURE, Entry
 from pipelines.scenes.expressions import expressions
 from pipelines.scenes.masks import drawn
+from pipelines.scenes.paco import attribute_ids, look
+from pipelines.scenes.paco_tables import ATTRIBUTE_TYPES, ATTRIBUTES
 from pipelines.scenes.truth import ObjectTruth, SceneTruth, Shown
 from schemas.keys import stable_fraction, stable_int
 
@@ -16,8 +18,9 @@ ANNOTATIONS, CAPTIONS = "own/annotations.json", "own/captions.json"
 SHARE = 0.03
 PER_IMAGE = 512
 PER_OBJECT = 16
-PHRASED, CAPTIONED = 0.4, 0.7
-"""How many objects have phrases, and how many images captions."""
+PHRASED, CAPTIONED, ATTRIBUTED = 0.4, 0.7, 0.5
+"""How many objects have phrases, how many images captions, how many objects and parts attributes (but skin, of which
+the table has no colour)."""
 
 _PART_NAMES = {
     category: tuple(dict.fromkeys(part.name for part in template.parts)) for category, template in TEMPLATES.items()
@@ -26,6 +29,12 @@ _NAMES = [*TEMPLATES, *(f"{whole}:{part}" for whole, parts in _PART_NAMES.items(
 _IDS = {name: number for number, name in enumerate(_NAMES, 1)}
 CATEGORIES: list[dict[str, Any]] = [{"id": number, "name": name} for name, number in _IDS.items()]
 """Objects, then their parts as `object:part`."""
+
+
+def tables() -> dict[str, Any]:
+    """What follows images and annotations: categories, and the attributes in PACO's form."""
+    attributes = [{"id": number, "name": name} for number, name in enumerate(ATTRIBUTES)]
+    return {"categories": CATEGORIES, "attributes": attributes, "attr_type_to_attr_idxs": ATTRIBUTE_TYPES}
 
 
 def number_of(scene: SceneTruth) -> int:
@@ -75,7 +84,9 @@ def entries(scene: SceneTruth) -> Iterator[Entry]:
 def _annotation(scene: SceneTruth, number: int, what: Shown) -> dict[str, Any] | None:
     """Objects are polygons, with phrases on some; parts are run lengths, and name their object."""
     name = f"{what.one.category}:{what.part}" if what.part else what.one.category
-    record = {"id": number, "image_id": number_of(scene), "category_id": _IDS[name], "iscrowd": 0}
+    record: dict[str, Any] = {"id": number, "image_id": number_of(scene), "category_id": _IDS[name], "iscrowd": 0}
+    if stable_fraction("own attributes", scene.seed, number) < ATTRIBUTED and "tan" not in look(what).colours:
+        record["attribute_ids"] = sorted(each for found in attribute_ids(what).values() for each in found)
     if not what.part:
         texts = _phrases(scene, number, what.one)
         shape = {"segmentation": what.one.visible, "bbox": what.one.box, "area": what.one.area}

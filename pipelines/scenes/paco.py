@@ -168,7 +168,7 @@ def _part_mask(scene: SceneTruth, what: Shown) -> tuple[dict[str, Any], float, B
 def _attributes(scene: SceneTruth, number: int, what: Shown) -> dict[str, Any]:
     """Of most nothing; of the others all that is true, or for one respect the flag that nobody could tell."""
     share = PARTS_ATTRIBUTED if what.part else ATTRIBUTED
-    ids = _attribute_ids(look(what)) if _lot(scene, what.one) < share else {}
+    ids = attribute_ids(what) if _lot(scene, what.one) < share else {}
     unsure = [kind for kind in ids if stable_fraction("paco unsure", scene.seed, number, kind) < UNSURE]
     return {
         "attribute_ids": sorted(each for kind, found in ids.items() if kind not in unsure for each in found),
@@ -180,8 +180,9 @@ def _attributes(scene: SceneTruth, number: int, what: Shown) -> dict[str, Any]:
 UNKNOWN = ("color", "pattern_marking", "material", "transparency")
 
 
-def _attribute_ids(seen: Look) -> dict[str, list[int]]:
-    """Attribute ids by type, the dominant colour first."""
+def attribute_ids(what: Shown) -> dict[str, list[int]]:
+    """Attribute ids by type of all that is true of an object or part, the dominant colour first."""
+    seen = look(what)
     pattern, material = PATTERNS.get(seen.pattern, seen.pattern), seen.material
     names = {
         "color": [colour.replace(" ", "_") for colour in seen.colours], "pattern_marking": [pattern],

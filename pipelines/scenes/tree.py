@@ -52,7 +52,7 @@ def open_files(folder: str, counts: Counts) -> dict[str, JsonFile]:
         declare(path, BOTH, _fixed(part_imagenet.CATEGORIES), {})
     declare(vg.MASKS, BOTH, _fixed(vg.CATEGORIES), {})
     found[vcr.PATH] = JsonLinesFile(storage.join(folder, vcr.PATH))
-    declare(own.ANNOTATIONS, BOTH, _fixed(own.CATEGORIES), {})
+    declare(own.ANNOTATIONS, BOTH, own.tables, {})
     declare(own.CAPTIONS, BOTH, head={})
     return found
 

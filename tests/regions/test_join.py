@@ -303,3 +303,13 @@ def test_captions_that_are_wanted_for_themselves_need_no_region() -> None:
     assert joined(*sources).scenes == []
     wanting = Policy(captions=frozenset({"own"}))
     assert [len(scene.texts) for scene in joined(*sources, policy=wanting).scenes] == [2]
+
+
+def test_one_mask_with_two_phrases_is_two_regions_where_there_is_no_category() -> None:
+    said = [("a cup", 1), ("the handle of it", 2), ("a cup", 3)]
+    regions = [
+        region(n, "", source="vg", region_id=f"vg/{n}", expressions=says(phrase, source="vg")) for phrase, n in said
+    ]
+    made = joined(rows("vg", [image("vg")], regions=regions))
+    assert [one.region_id for one in made.scenes[0].regions] == ["vg/1", "vg/2"]
+    assert reasons(made.rejects) == {"duplicate_region": 1}
