@@ -1,20 +1,25 @@
 """What the command line shows: progress bars, tables, errors."""
 
+from __future__ import annotations  # the types that only annotations name come with Beam, whose import takes seconds
+
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.generation import engine
-from pipelines.phases.doctor import Diagnosis
-from pipelines.phases.outlook import Line, SourceLine
-from pipelines.phases.progress import Progress as Report
-from pipelines.phases.tally import ALL, Amount
-from pipelines.shards.manifest import Manifest
 from schemas.errors import OspreyDataError
+
+if TYPE_CHECKING:
+    from pipelines.generation import engine
+    from pipelines.phases.doctor import Diagnosis
+    from pipelines.phases.outlook import Line, SourceLine
+    from pipelines.phases.progress import Progress as Report
+    from pipelines.phases.tally import Amount
+    from pipelines.shards.manifest import Manifest
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -84,7 +89,7 @@ def show_outlook(lines: Sequence[Line], sources: Sequence[SourceLine], work: str
         column.justify = "right"
         column.no_wrap = True
     for line in lines:
-        whole = line.source == ALL
+        whole = not line.source
         cells = [f"{line.amount.rows:,}", f"{line.amount.regions:,}", _turns(line.amount)]
         table.add_row(
             line.kind if whole else f"  {line.source}", *cells, f"{line.paper:,}" if line.paper else "",
