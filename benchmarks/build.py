@@ -5,7 +5,8 @@ makes for as many images as COCO train2017 has.
     python -m benchmarks.build --recipe complete            # all ten kinds
     python -m benchmarks.build --data scenes --images 5000  # scenes that are there already
 
-The pictures themselves are not needed to plan and assemble, so none are drawn; the template writes. Peak memory is that
+The pictures themselves are not needed to plan and assemble, so none are drawn (sources that do not say how large their
+pictures are, such as LLaVA's pairs, then give no rows); the template writes. Peak memory is that
 of all processes of a build together, sampled ten times a second.
 
 The extrapolation takes two builds, of a quarter of the scenes and of all: what a build takes for itself (starting, the
