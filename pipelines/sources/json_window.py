@@ -43,7 +43,7 @@ class Broken(NamedTuple):
     detail: str
     """What is wrong, with the field."""
     record: bytes
-    """Its text, with NaN and Infinity as strings."""
+    """Its text, with NaN and Infinity as empty objects, which fit no number and no text."""
 
     def key(self, unit: str) -> str:
         """How a reject names the record: `annotations[17] id 42`."""
@@ -201,7 +201,7 @@ def _is_whole(text: bytes) -> bool:
 
 
 def _without_constants(text: bytes) -> tuple[bytes, list[int]]:
-    """`text` with NaN and Infinity (outside strings) as strings of the same length, and where they stood."""
+    """`text` with NaN and Infinity (outside strings) as objects of the same length, and where they stood."""
     found: list[int] = []
 
     def replace(match: re.Match[bytes]) -> bytes:
@@ -209,7 +209,7 @@ def _without_constants(text: bytes) -> tuple[bytes, list[int]]:
         if token.startswith(b'"'):
             return token
         found.append(match.start())
-        return b'"' + token[: len(token) - 2] + b'"'
+        return b"{}".ljust(len(token))
 
     return _STRING_OR_CONSTANT.sub(replace, text), found
 

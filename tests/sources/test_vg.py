@@ -93,6 +93,40 @@ def test_the_user_is_told_what_is_not_known_without_image_data(tmp_path: pathlib
     assert [note for note in found.notes if "image_data.json is not there" in note and "evaluation sets" in note]
 
 
+@pytest.mark.parametrize(
+    ("record", "same_as"),
+    [
+        ({"image_id": 1, "coco_id": 9, "width": "wide", "height": 1}, "coco/000000000009"),
+        ({"id": 1, "coco_id": 9, "width": float("nan"), "height": 1}, "coco/000000000009"),
+        ({"image_id": 1, "coco_id": 9, "width": 1, "height": 1, "file_name": "../1.jpg"}, "coco/000000000009"),
+        ({"image_id": 1, "coco_id": None, "width": "wide", "height": 1}, ""),
+        ({"image_id": 1, "coco_id": "nine", "width": 8, "height": 8}, None),
+        ({"image_id": 1, "coco_id": float("nan"), "width": 8, "height": 8}, None),
+    ],
+)
+def test_a_broken_record_does_not_hide_that_a_picture_is_coco_s(
+    tmp_path: pathlib.Path, record: dict[str, Any], same_as: str | None
+) -> None:
+    """Else a picture of an evaluation set would be trained on."""
+    images = [{"id": 50, "file_name": "VG_100K/1.jpg", "width": 8, "height": 8}]
+    (tmp_path / "image_data.json").write_text(json.dumps([record, {"image_id": 50, "width": 8, "height": 8}]))
+    (tmp_path / "masks.json").write_text(json.dumps({"images": images, "annotations": []}))
+    files = {"masks": str(tmp_path / "masks.json"), "image_data": str(tmp_path / "image_data.json")}
+    found = SOURCES["vg"].read(files)
+    assert [image.same_as for image in found.images] == ([] if same_as is None else [same_as])
+    assert found.read["images"] == len(found.images) + len(found.rejects)
+
+
+def test_no_number_is_no_phrase(tmp_path: pathlib.Path) -> None:
+    region = {"x": 1, "y": 1, "width": 4, "height": 4}
+    regions = [{"region_id": 1, "phrase": float("nan"), **region}, {"region_id": 2, "phrase": "a cup", **region}]
+    (tmp_path / "regions.json").write_text(json.dumps([{"id": 1, "regions": regions}]))
+    (tmp_path / "image_data.json").write_text(json.dumps([{"image_id": 1, "width": 8, "height": 8}]))
+    found = SOURCES["vg"].read({role: str(tmp_path / f"{role}.json") for role in ("regions", "image_data")})
+    assert list(rows(found)) == ["vg/2"]
+    assert [reject.reason for reject in found.rejects] == ["malformed_record"]
+
+
 @pytest.mark.parametrize("number", [0, 5, 70_000, 2**26, 2**62])
 def test_ids_are_seen_once(number: int) -> None:
     seen = SeenIds()
