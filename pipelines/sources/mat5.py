@@ -54,7 +54,7 @@ def read_variables(content: bytes) -> dict[str, Any]:
     order = "<" if content[126:128] == b"IM" else ">"
     try:
         return dict(_variables(_elements(memoryview(content)[_HEADER:], order), order))
-    except (struct.error, zlib.error, UnicodeDecodeError, ValueError) as error:
+    except (struct.error, zlib.error, UnicodeDecodeError, OverflowError, ValueError) as error:
         raise BadMat(str(error)) from error
 
 
@@ -110,7 +110,7 @@ def _matrix(data: memoryview, order: str, depth: int) -> tuple[str, Any]:
 
 def _structs(elements: Iterator[_Element], kind: int, count: int, size: int, order: str, depth: int) -> Structs:
     fields = _fields(elements, order) if kind == _STRUCT else ("",)
-    if count * len(fields) * 8 > size:
+    if count * max(1, len(fields)) * 8 > size:
         raise BadMat(f"cut off: {count} structs of {len(fields)} fields in {size} bytes")
     rows = [{name: _field(_next(elements), order, depth) for name in fields} for _ in range(count)]
     return Structs(fields, rows)

@@ -54,6 +54,26 @@ def content(variables: dict[str, Any]) -> bytes:
     return header + stream.getvalue()[116:]
 
 
+def structs_without_fields(side: int) -> bytes:
+    """A file that claims side x side structs, of no fields."""
+    shape = _element(5, np.array([side, side], "<i4").tobytes())
+    return _variable(2, shape + _element(1, b"s") + _element(5, np.array([1], "<i4").tobytes()) + _element(1, b""))
+
+
+def numbers_of_shape(shape: npt.NDArray[np.float32]) -> bytes:
+    """A file with an array whose shape is given in real numbers."""
+    return _variable(6, _element(7, shape.tobytes()) + _element(1, b"s") + _element(9, bytes(8)))
+
+
+def _variable(kind: int, rest: bytes) -> bytes:
+    flags = _element(6, np.array([kind, 0], "<u4").tobytes())
+    return b"MATLAB 5.0 MAT-file".ljust(126) + b"IM" + _element(14, flags + rest)
+
+
+def _element(kind: int, data: bytes) -> bytes:
+    return np.array([kind, len(data)], "<u4").tobytes() + data.ljust(-(-len(data) // 8) * 8, b"\0")
+
+
 def files() -> dict[str, bytes]:
     """The fixture: content by name."""
     full = box(0, 0, WIDTH, HEIGHT)

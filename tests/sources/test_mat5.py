@@ -82,6 +82,8 @@ def test_any_damage_is_a_bad_mat_and_nothing_else(packed: bool) -> None:
         (b"x".ljust(126) + b"IM" + b"\x0e\x00\x00\x00\xff\xff\xff\x7f", "cut off: an element of 2147483647 bytes"),
         (b"x".ljust(126) + b"IM" + b"\x63\x00\x00\x00\x00\x00\x00\x00", "type 99 where a variable"),
         (b"x".ljust(126) + b"IM" + b"\x0f\x00\x00\x00\x04\x00\x00\x00abcd", "incorrect header check"),
+        (mat_files.structs_without_fields(2**31 - 1), "cut off: 4611686014132420609 structs of 0 fields"),
+        (mat_files.numbers_of_shape(np.array([np.inf, 1], "f4")), "infinity"),
     ],
 )
 def test_broken_content(content: bytes, message: str) -> None:
