@@ -23,6 +23,7 @@ from schemas.rle import MAX_PIXELS, MAX_SIDE
 
 Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Pixels = Annotated[int, msgspec.Meta(gt=0, le=MAX_SIDE)]
+Flag = bool | Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31)]
 
 
 class ImageEntry(msgspec.Struct, gc=False):
@@ -47,7 +48,7 @@ class AnnotationEntry(msgspec.Struct, gc=False):
     category_id: Id
     bbox: tuple[float, float, float, float]
     segmentation: msgspec.Raw
-    iscrowd: int | bool = 0
+    iscrowd: Flag = 0
 
 
 class CategoryEntry(msgspec.Struct, gc=False):

@@ -105,8 +105,9 @@ def read(files: dict[str, str]) -> Reading:
     kept, objects, no_object = with_objects(file, checked, details.objects, orphans=True)
     attributes, no_attribute = attribute_lists(file, kept, details, attribute_table(path, values))
     said = expressions_of(SPEC.name, file, kept, reader.phrases)
-    rows = _rows(file, images, links)
-    captions = _captions(files, file, rows)
+    entries = _entries(file, images)
+    rows = _rows(file, images, links, entries)
+    captions = _captions(files, file, entries, rows)
     findings = [*file.findings, *images.findings, *checked.findings, *no_object, *no_attribute, *said.findings]
     further = {ATTRIBUTES: len(details.ids), EXPRESSIONS: said.read, CAPTIONS: captions.read}
     columns = {"part_of": part_of(objects, SPEC.name), "attributes": attributes, "expressions": said.lists}
@@ -154,9 +155,18 @@ def _with_nameless(file: InstanceFile, links: Links, phrases: list[tuple[str, ..
     return file._replace(categories=file.categories | {_NO_CATEGORY: _NAMELESS}), links._replace(categories=categories)
 
 
-def _rows(file: InstanceFile, images: Images, links: Links) -> dict[str, Image]:
+def _entries(file: InstanceFile, images: Images) -> dict[str, OwnImage]:
+    """The records of the images that are kept, by image id; another one of the same id is about another picture."""
+    faulty = {finding.key for finding in images.findings}
+    return {
+        _image_id(entry.id): entry
+        for position, entry in zip(file.image_index, file.images, strict=True)
+        if record_key("images", position, entry.id) not in faulty
+    }
+
+
+def _rows(file: InstanceFile, images: Images, links: Links, entries: dict[str, OwnImage]) -> dict[str, Image]:
     """The images with what is known to be on them, and known not to be."""
-    entries = {_image_id(entry.id): entry for entry in reversed(file.images)}
     rows = {}
     for row in with_present(file, images, links):
         named = msgspec.structs.replace(row, present=tuple(name for name in row.present if name))
@@ -164,7 +174,9 @@ def _rows(file: InstanceFile, images: Images, links: Links) -> dict[str, Image]:
     return rows
 
 
-def _captions(files: dict[str, str], file: InstanceFile, rows: dict[str, Image]) -> Captions:
+def _captions(
+    files: dict[str, str], file: InstanceFile, entries: dict[str, OwnImage], rows: dict[str, Image]
+) -> Captions:
     """Those of the captions file, then those that stand in the images' records."""
     kind = ImageKind(NamedImage, _image_id, _image)
     found = Captions([], [], 0, 0)
@@ -175,7 +187,7 @@ def _captions(files: dict[str, str], file: InstanceFile, rows: dict[str, Image])
     for entry in file.images:
         for given in together(entry.caption, entry.captions):
             image_id, text = _image_id(entry.id), clean_line(given)
-            if reason := _fault(image_id, text, rows, seen):
+            if reason := _fault((image_id, text), seen, known=entries.get(image_id) is entry):
                 found.findings.append(Finding(record_key(CAPTIONS, position, entry.id), reason, given))
             else:
                 found.texts.append(
@@ -186,12 +198,13 @@ def _captions(files: dict[str, str], file: InstanceFile, rows: dict[str, Image])
     return found._replace(read=position)
 
 
-def _fault(image_id: str, text: str, rows: dict[str, Image], seen: set[tuple[str, str]]) -> str:
-    if image_id not in rows:
+def _fault(caption: tuple[str, str], seen: set[tuple[str, str]], *, known: bool) -> str:
+    """Why a caption, (image id, text), is not kept."""
+    if not known:
         return "unknown_image"
-    if not text:
+    if not caption[1]:
         return "empty_text"
-    return "duplicate_text" if (image_id, text) in seen else ""
+    return "duplicate_text" if caption in seen else ""
 
 
 SOURCE = Source(SPEC, read)

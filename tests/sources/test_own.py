@@ -132,3 +132,32 @@ def test_captions_in_a_file_without_images(tmp_path: pathlib.Path) -> None:
     )
     files = {role: str(tmp_path / f"{role}.json") for role in ("annotations", "captions")}
     assert [text.text for text in SOURCES["own"].read(files).texts] == ["A cup."]
+
+
+def test_what_stands_with_another_image_of_the_same_id_is_not_said_of_the_first(tmp_path: pathlib.Path) -> None:
+    image = {"width": 64, "height": 48}
+    images = [
+        {"id": 7, "file_name": "../out.jpg", "caption": "Outside.", "neg_category_ids": [1]} | image,
+        {"id": 7, "file_name": "a.jpg", "caption": "A cup."} | image,
+        {"id": 7, "file_name": "b.jpg", "caption": "A dog."} | image,
+    ]
+    found = reading(tmp_path, {"images": images, "annotations": [], "categories": [{"id": 1, "name": "cup"}]})
+    assert [(text.image_id, text.text) for text in found.texts] == [("own/7", "A cup.")]
+    assert [image.absent for image in found.images] == [()]
+    assert reasons(found) == {
+        "images[0] id 7": "unsafe_path",
+        "images[2] id 7": "duplicate_id",
+        "captions[0] id 7": "unknown_image",
+        "captions[2] id 7": "unknown_image",
+    }
+
+
+@pytest.mark.parametrize("flag", [10**30, -(10**30), 2**63])
+def test_a_flag_beyond_all_numbers_breaks_its_record_only(tmp_path: pathlib.Path, flag: int) -> None:
+    annotations = [
+        {"id": 1, "image_id": 7, "category_id": 1, "iscrowd": flag, **SQUARE},
+        {"id": 2, "image_id": 7, "category_id": 1, "iscrowd": False, **SQUARE},
+    ]
+    found = reading(tmp_path, {"annotations": annotations, "categories": [{"id": 1, "name": "cup"}]})
+    assert [row["region_id"] for row in rows(found)] == ["own/2"]
+    assert reasons(found) == {"annotations[0] id 1": "malformed_record"}
