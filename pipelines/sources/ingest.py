@@ -14,9 +14,11 @@ import pyarrow as pa
 
 from pipelines import storage
 from pipelines.sources.cache import DONE, SourceCache
+from pipelines.sources.json_stream import AGAIN
 from pipelines.sources.locate import Located, cache_key, readable
 from pipelines.sources.spec import Annotations, Reading, Source, vocabulary_bytes
 from schemas.columns import IMAGE, REJECT, TEXT
+from schemas.errors import SourceError
 from schemas.keys import SLOTS, slot
 from schemas.records import Image, ImageText
 
@@ -42,7 +44,7 @@ def ingest(source: Source, located: Located, work: str) -> SourceCache:
         storage.remove_tree(folder)
         with local_files(located.files) as files:
             with readable(*located.files.values()):
-                reading = source.read(files)
+                reading = _read(source, files, located)
             parts = write(reading, folder)
         storage.write_json(done, {"source": located.name, "key": key, "parts": parts})
     parts = storage.read_json(done)["parts"]
@@ -50,6 +52,17 @@ def ingest(source: Source, located: Located, work: str) -> SourceCache:
     return (
         cache if any(cache.read().values()) else msgspec.structs.replace(cache, notes=(*cache.notes, _empty(located)))
     )
+
+
+def _read(source: Source, files: dict[str, str], located: Located) -> Reading:
+    """Raises SourceError where a text is nested so deeply that no decoder gets to its end."""
+    try:
+        return source.read(files)
+    except RecursionError as error:
+        raise SourceError(
+            f"{', '.join(located.files.values())}: lists or objects lie in one another too deeply to be read",
+            hint=AGAIN,
+        ) from error
 
 
 def _empty(located: Located) -> str:

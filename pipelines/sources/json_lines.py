@@ -43,7 +43,7 @@ def _line(path: str, text: bytes, decoder: msgspec.json.Decoder[Any], position: 
         return Line(position, byte, decoder.decode(text.decode()))
     except UnicodeDecodeError as error:
         return Line(position, byte, None, f"not UTF-8 at byte {byte + error.start}")
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, RecursionError) as error:
         return Line(position, byte, None, str(error))
     except msgspec.DecodeError as error:
         if not text.endswith(b"\n"):

@@ -98,8 +98,8 @@ class _Reader:
         path = os.path.join(self._folder, name)
         try:
             with open(path, "rb") as stream:
-                file = _file.decode(stream.read())
-        except (OSError, msgspec.DecodeError) as error:
+                file = _file.decode(stream.read().decode())
+        except (OSError, ValueError, RecursionError) as error:
             return self._findings.append(Finding(key, "malformed_record", f"{path}: {error}"))
         if not is_safe(file.image.file_name):
             return self._findings.append(Finding(key, "unsafe_path", file.image.file_name))
@@ -116,7 +116,7 @@ class _Reader:
         self._read[UNIT] += 1
         try:
             entry = _mask.decode(raw)
-        except msgspec.DecodeError as error:
+        except (ValueError, RecursionError) as error:
             key = record_key(UNIT, position)
             return self._findings.append(Finding(key, "malformed_record", f"{image.image_id}: {error}"))
         if not self._ids.add(entry.id):

@@ -188,7 +188,7 @@ class _Reader:
             metadata = read_metadata(path, os.path.join(self._folder, entry.img_fn))
         except OSError as error:
             return self._no_picture(entry, "unknown_image", f"{path}: {error.strerror or error}")
-        except (ValueError, msgspec.DecodeError) as error:
+        except (ValueError, RecursionError) as error:
             return self._no_picture(entry, "malformed_record", f"{path}: {error}")
         image = Image(
             image_id=f"{SPEC.name}/{posixpath.splitext(entry.img_fn)[0]}",

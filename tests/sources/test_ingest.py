@@ -104,6 +104,14 @@ def test_a_file_that_may_not_be_read(tmp_path: pathlib.Path, monkeypatch: pytest
         cache_key("coco", located.files, str(tmp_path / "work"))
 
 
+def test_lists_in_lists_without_end(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "instances.json"
+    path.write_text('{"images": ' + "[" * 5000 + "]" * 5000 + "}")
+    located = Located(name="coco", files={"instances": str(path)})
+    with pytest.raises(SourceError, match=rf"^{re.escape(str(path))}: lists or objects lie in one another too deeply"):
+        ingest(SOURCES["coco"], located, str(tmp_path / "work"))
+
+
 @pytest.mark.parametrize("kind", ["folder", "nothing"])
 def test_a_file_that_went_away_after_it_was_found(kind: str, tmp_path: pathlib.Path) -> None:
     path = tmp_path / "instances.json"

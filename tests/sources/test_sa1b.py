@@ -5,6 +5,7 @@ import pathlib
 import shutil
 
 import numpy as np
+import pytest
 
 from pipelines.regions.clean import clean
 from pipelines.sources import SOURCES
@@ -42,6 +43,26 @@ def test_files_of_another_shape_are_rejected_one_by_one() -> None:
     details = {reject.key: reject.detail for reject in CASE.source.read(CASE.located().files).rejects}
     assert "missing required field `image`" in details["files[0] id instances.json"]
     assert "sa_5.json: JSON is malformed" in details["files[5] id sa_5.json"]
+
+
+DEEP = "[" * 5000 + "]" * 5000
+
+
+@pytest.mark.parametrize(
+    ("content", "detail"),
+    [
+        (b'{"image": {"width": 4, "height": 4, "file_name": "a.jpg"}, "annotations": ["\xff"]}', "codec can't decode"),
+        (f'{{"image": {{"x": {DEEP}}}, "annotations": []}}'.encode(), "recursion"),
+        (b"\x00\x01\x02", "malformed"),
+        (b"", "truncated"),
+        (b"[]", "Expected `object`"),
+    ],
+)
+def test_a_broken_file_is_a_reject(content: bytes, detail: str, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    reading = read(tmp_path)
+    assert [(reject.unit, reject.reason) for reject in reading.rejects] == [("files", "malformed_record")]
+    assert detail in reading.rejects[0].detail
 
 
 @needs_shared

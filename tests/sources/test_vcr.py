@@ -98,6 +98,18 @@ def test_a_size_that_the_metadata_lacks_is_the_picture_s(tmp_path: pathlib.Path)
     assert shapes(reading) == {"vcr/A/a@0#0": [[10, 10, 50, 10, 50, 50, 10, 50]]}
 
 
+@pytest.mark.parametrize("broken", ["metadata", "line"])
+def test_lists_in_lists_without_end_are_a_reject(broken: str, tmp_path: pathlib.Path) -> None:
+    deep = "[" * 5000 + "]" * 5000
+    one_object(tmp_path, {"boxes": [[10, 10, 50, 50, 1]], "segms": [[SQUARE]], "width": 90, "height": 60})
+    (path,) = tmp_path.rglob("*.json") if broken == "metadata" else tmp_path.rglob("*.jsonl")
+    path.write_text(f'{{"boxes": {deep}}}' if broken == "metadata" else f'{{"objects": {deep}}}\n')
+    files = {"train": next(tmp_path.rglob("*.jsonl")), "metadata": tmp_path / "vcr1images"}
+    reading = SOURCES["vcr"].read({role: str(path) for role, path in files.items()})
+    assert reading.texts == []
+    assert {reject.reason for reject in reading.rejects} >= {"malformed_record"}
+
+
 BOXES = {
     "[10, 10, 50, 50]": "",
     "[10, 10, 50]": "malformed_record",
