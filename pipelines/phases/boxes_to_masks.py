@@ -38,7 +38,7 @@ ROLE = "regions"
 """The file of the layout that has boxes only."""
 FOLDER = "visual_genome"
 FILE = "vg_train_with_mask.json"
-VERSION = 1
+VERSION = 2
 """Raise it when the same boxes and weights come to give other masks."""
 
 
@@ -130,9 +130,9 @@ def open_picture(data: str, picture: Picture) -> PIL.Image.Image | tuple[str, st
 def _row(picture: Picture, boxed: Boxed, **more: Any) -> dict[str, Any]:
     image = picture.image
     return {
-        "image_id": image.image_id, "file_name": "", "width": image.width, "height": image.height,
-        "region_id": boxed.region_id, "caption": boxed.caption, "counts": "", "area": 0, "fill": 0.0, "outside": 0.0,
-        "score": 0.0, "reason": "", "detail": "", **more,
+        "image_id": image.image_id, "same_as": image.same_as, "file_name": "",
+        "width": image.width, "height": image.height, "region_id": boxed.region_id, "caption": boxed.caption,
+        "counts": "", "area": 0, "fill": 0.0, "outside": 0.0, "score": 0.0, "reason": "", "detail": "", **more,
     }  # fmt: skip
 
 

@@ -25,12 +25,13 @@ CATEGORY = {"id": 1, "name": "object"}
 """Phrases have no category, yet pycocotools wants one. GRiT's file of Visual Genome, the root of Osprey's, has it."""
 
 PREDICTION = pa.schema([
-    ("image_id", pa.string()), ("file_name", pa.string()), ("width", pa.int32()), ("height", pa.int32()),
+    ("image_id", pa.string()), ("same_as", pa.string()), ("file_name", pa.string()),
+    ("width", pa.int32()), ("height", pa.int32()),
     ("region_id", pa.string()), ("caption", pa.string()), ("counts", pa.string()), ("area", pa.int32()),
     ("fill", pa.float64()), ("outside", pa.float64()), ("score", pa.float64()),
     ("reason", pa.string()), ("detail", pa.string()),
 ])  # fmt: skip
-"""A box and its mask (`judge.Fit`); with a reason where none could be made."""
+"""A box and its mask (`judge.Fit`); with a reason where none could be made. `same_as` is the image's."""
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -109,13 +110,14 @@ def _write_list(stream: Any, records: Iterable[dict[str, Any]], before: int) -> 
 
 
 def _images(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Each picture once; its rows follow one another."""
+    """Each picture once; its rows follow one another. `coco_id` says which are COCO's, as in image_data.json."""
     last = ""
     for row in rows:
         if row["image_id"] != last:
             last = row["image_id"]
             yield {
                 "id": number(last), "file_name": row["file_name"], "height": row["height"], "width": row["width"],
+                "coco_id": number(row["same_as"]) if row["same_as"] else None,
             }  # fmt: skip
 
 

@@ -23,7 +23,8 @@ _REGIONS = FileSpec(
 )  # fmt: skip
 _IMAGES = FileSpec(
     role="image_data", path=f"{_FOLDER}/image_data.json", where=_WHERE,
-    lacking="which pictures are COCO's is not known, so that pictures of evaluation sets may be among them",
+    lacking="unless the file with the masks says so (`coco_id`), which pictures are COCO's is not known, so that "
+    "pictures of evaluation sets may be among them",
 )  # fmt: skip
 
 SPEC = SourceSpec(

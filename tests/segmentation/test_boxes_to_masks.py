@@ -27,6 +27,8 @@ from tests.command_line import Run
 
 IMAGES = 7
 SIZE = (96, 64)
+COCO_IDS: dict[int, dict[str, int | None]] = {4: {"coco_id": 139}, 5: {"coco_id": None}}
+"""Of some pictures; the others do not say."""
 ANYTHING = ["--min-fill", 0, "--max-outside", 1, "--min-score", -10]
 
 
@@ -38,7 +40,7 @@ def data(tmp_path: pathlib.Path) -> pathlib.Path:
     for number in range(1, IMAGES + 1):
         folder = "VG_100K" if number % 2 else "VG_100K_2"
         url = f"https://cs.stanford.edu/people/rak248/{folder}/{number}.jpg"
-        images.append({"image_id": number, "url": url, "width": SIZE[0], "height": SIZE[1], "coco_id": None})
+        images.append({"image_id": number, "url": url, "width": SIZE[0], "height": SIZE[1]} | COCO_IDS.get(number, {}))
         regions.append({"id": number, "regions": [_region(number, place) for place in range(4)]})
         picture = PIL.Image.radial_gradient("L").resize(SIZE if number != 3 else (90, 64))
         (root / folder).mkdir(parents=True, exist_ok=True)
@@ -105,11 +107,13 @@ def test_the_file_is_one_that_pycocotools_and_our_own_reader_read(
         assert mask.shape == (SIZE[1], SIZE[0])
         assert mask.sum() == annotation["area"]
         assert annotation["caption"] == f"thing {annotation['id'] % 100} of {annotation['image_id']}"
+    (data / "visual_genome" / "image_data.json").unlink()
     located = locate(vg.SPEC, str(data), {})
     assert isinstance(located, Located)
-    assert "masks" in located.files
+    assert list(located.files) == ["masks"]
     cache = ingest(vg.SOURCE, located, str(tmp_path / "work"))
     assert cache.annotations().num_rows == len(coco.dataset["annotations"])
+    assert {image.image_id: image.same_as for image in cache.images() if image.same_as} == {"vg/4": "coco/000000000139"}
     assert {image.paths[0] for image in cache.images()} <= {f"visual_genome/VG_100K/{n}.jpg" for n in range(9)}
     assert not [line for line in cache.ledger() if line.rejected]
 
