@@ -4,6 +4,7 @@ Here the number of an image is all that matters: one whose size or file name is 
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeGuard
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from pipelines.sources.json_stream import read_lists
 from pipelines.sources.json_window import record_key
 from pipelines.sources.names import coco_number, image_id, image_paths, is_safe
-from pipelines.sources.spec import Finding
+from pipelines.sources.spec import Finding, Reading
 from schemas.records import Image
 from schemas.rle import MAX_SIDE
 
@@ -72,6 +73,21 @@ def add_evaluation_images(
         made = known or held_out(each, source, folder, split, exhaustive=exhaustive)
         rows[key] = msgspec.structs.replace(made, split=split)
     return count, findings
+
+
+def read_held_out(source: str, lists: Sequence[tuple[str, str]], folder: str) -> Reading:
+    """Nothing but the images of evaluation sets, from (path, name of the set): where the training file is not there,
+    these have to be kept out of other sources all the same.
+    """
+    rows: dict[str, Image] = {}
+    findings: list[Finding] = []
+    read = 0
+    for path, split in lists:
+        count, faults = add_evaluation_images(rows, path, source, folder, split, exhaustive=False)
+        findings += faults
+        read += count
+    rejects = [finding.reject(source) for finding in findings]
+    return Reading(list(rows.values()), [], [], rejects, {"images": read}, None)
 
 
 def read_listed(path: str, number_field: str = "id") -> tuple[list[Listed], list[Finding]]:

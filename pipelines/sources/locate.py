@@ -66,11 +66,10 @@ def locate(spec: SourceSpec, data: str, overrides: dict[str, str]) -> Located | 
             looked_for=tuple(_absent(layout, there, paths) for layout in spec.layouts),
             no_files=tuple(path for role, path in paths.items() if role not in there and storage.exists(path)),
         )
-    chosen = {file.role for file in complete[0]}
     return Located(
         name=spec.name,
         files={file.role: paths[file.role] for file in complete[0] if file.role in there},
-        notes=tuple(_notes(spec, there, chosen, paths)),
+        notes=tuple(_notes(spec, there, complete[0], paths)),
     )
 
 
@@ -79,7 +78,9 @@ def is_there(path: str, file: FileSpec) -> bool:
     fs, name = fsspec.url_to_fs(path)
     if not file.suffix:
         return bool(fs.isfile(name))
-    return any(found.endswith(file.suffix) for _, _, names in fs.walk(name) for found in names)
+    return any(
+        found.endswith(file.suffix) and not found.startswith(".") for _, _, names in fs.walk(name) for found in names
+    )
 
 
 def files_below(path: str, suffix: str) -> list[str]:
@@ -115,13 +116,16 @@ def _absent(layout: tuple[FileSpec, ...], there: set[str], paths: dict[str, str]
     )
 
 
-def _notes(spec: SourceSpec, there: set[str], chosen: set[str], paths: dict[str, str]) -> list[str]:
-    unread = [paths[role] for role in spec.roles() if role in there - chosen]
-    roles = [file for role, file in spec.roles().items() if role in chosen]
+def _notes(spec: SourceSpec, there: set[str], layout: tuple[FileSpec, ...], paths: dict[str, str]) -> list[str]:
+    chosen = {file.role for file in layout}
     return [
-        *(f"{spec.name}: {path} is there too and was not read" for path in unread),
-        *(_without(spec.name, paths[file.role], file) for file in roles if file.role not in there),
-        *(f"{spec.name}: {file.note}" for file in roles if file.note and file.role in there),
+        *(
+            f"{spec.name}: {paths[role]} is there too and was not read"
+            for role in spec.roles()
+            if role in there - chosen
+        ),
+        *(_without(spec.name, paths[file.role], file) for file in layout if file.role not in there),
+        *(f"{spec.name}: {file.note}" for file in layout if file.note and file.role in there),
     ]
 
 

@@ -3,9 +3,11 @@
 Annotated federatedly: a category is known to be absent only from the images whose `neg_category_ids` name it.
 """
 
+import msgspec
+
 from pipelines.sources.checks import annotations, check, link, with_present
 from pipelines.sources.coco_json import image_rows, read_instances
-from pipelines.sources.evaluation import add_evaluation_images
+from pipelines.sources.evaluation import add_evaluation_images, read_held_out
 from pipelines.sources.federated import FederatedImage, federated
 from pipelines.sources.names import image_id
 from pipelines.sources.spec import FileSpec, Reading, Source, SourceSpec
@@ -13,6 +15,16 @@ from schemas.errors import SourceError
 from schemas.records import Category
 
 _WHERE = "https://www.lvisdataset.org/dataset (no registration)"
+
+_TRAIN = FileSpec(role="train", path="lvis/lvis_v1_train.json", where=_WHERE)
+_VAL = FileSpec(
+    role="val", path="lvis/lvis_v1_val.json", where=_WHERE,
+    note="without lvis_v1_train.json nothing is built from LVIS; the images of LVIS val are kept out all the same",
+)  # fmt: skip
+_OPTIONAL_VAL = msgspec.structs.replace(
+    _VAL, required=False, note="",
+    lacking="which pictures are in LVIS val is not known, so that other sources may train on them",
+)  # fmt: skip
 
 SPEC = SourceSpec(
     name="lvis",
@@ -25,12 +37,7 @@ SPEC = SourceSpec(
   author={Gupta, Agrim and Doll{\\'a}r, Piotr and Girshick, Ross},
   booktitle={CVPR}, year={2019}
 }""",
-    layouts=(
-        (
-            FileSpec(role="train", path="lvis/lvis_v1_train.json", where=_WHERE),
-            FileSpec(role="val", path="lvis/lvis_v1_val.json", where=_WHERE, required=False),
-        ),
-    ),
+    layouts=((_TRAIN, _OPTIONAL_VAL), (_VAL,)),
     counts={"images": 100_170, "annotations": 1_270_141, "categories": 1_203},
     evaluation=("lvis_val",),
     split_note="lvis_v1_train is read. Of lvis_v1_val only the list of images is read, to keep them out of training: "
@@ -39,7 +46,9 @@ SPEC = SourceSpec(
 
 
 def read(files: dict[str, str]) -> Reading:
-    """The training annotations, and the images of the validation set."""
+    """The training annotations, and the images of the validation set; or these alone."""
+    if "train" not in files:
+        return read_held_out(SPEC.name, [(files["val"], SPEC.evaluation[0])], "train2017")
     file = read_instances(files["train"], FederatedImage)
     _refuse_v05(files["train"], file.categories)
     images = image_rows(file.images, file.image_index, SPEC.name, "train2017", exhaustive=False)

@@ -4,6 +4,8 @@ Objects are those of LVIS under new ids; a part is an annotation whose `obj_ann_
 https://github.com/facebookresearch/paco, docs/PACO_DATASET.md.
 """
 
+import msgspec
+
 from pipelines.sources.attributes import (
     TABLES,
     UNIT,
@@ -14,7 +16,7 @@ from pipelines.sources.attributes import (
 )
 from pipelines.sources.checks import annotations, check, link, with_present
 from pipelines.sources.coco_json import image_rows, read_instances
-from pipelines.sources.evaluation import add_evaluation_images
+from pipelines.sources.evaluation import add_evaluation_images, read_held_out
 from pipelines.sources.federated import FederatedImage, federated
 from pipelines.sources.names import image_id
 from pipelines.sources.parts import part_category, part_of, with_categories, with_objects
@@ -22,6 +24,23 @@ from pipelines.sources.spec import FileSpec, Reading, Source, SourceSpec
 from schemas.errors import SourceError
 
 _WHERE = "https://github.com/facebookresearch/paco#dataset-setup (paco_lvis_v1.zip, no registration)"
+
+_TRAIN = FileSpec(role="train", path="paco/paco_lvis_v1_train.json", where=_WHERE)
+_VAL, _TEST = (
+    FileSpec(
+        role=name, path=f"paco/paco_lvis_v1_{name}.json", where=_WHERE, required=False,
+        lacking=f"which pictures are in PACO {name} is not known, so that other sources may train on them",
+    )
+    for name in ("val", "test")
+)  # fmt: skip
+_VAL_ALONE, _TEST_ALONE = (
+    msgspec.structs.replace(
+        file, required=True,
+        note="without paco_lvis_v1_train.json nothing is built from PACO; the images of its val and test sets are kept "
+        "out all the same",
+    )
+    for file in (_VAL, _TEST)
+)  # fmt: skip
 
 SPEC = SourceSpec(
     name="paco",
@@ -37,13 +56,7 @@ SPEC = SourceSpec(
           and Dubey, Abhimanyu and Mahajan, Dhruv},
   booktitle={CVPR}, year={2023}
 }""",
-    layouts=(
-        (
-            FileSpec(role="train", path="paco/paco_lvis_v1_train.json", where=_WHERE),
-            FileSpec(role="val", path="paco/paco_lvis_v1_val.json", where=_WHERE, required=False),
-            FileSpec(role="test", path="paco/paco_lvis_v1_test.json", where=_WHERE, required=False),
-        ),
-    ),
+    layouts=((_TRAIN, _VAL, _TEST), (_VAL_ALONE, _TEST), (_TEST_ALONE,)),
     counts={"images": 45_790, "annotations": 612_188, "objects": 217_117, "parts": 395_071, "categories": 531},
     evaluation=("paco_val", "paco_test"),
     split_note="paco_lvis_v1_train is read. Of val and test only the lists of images are read, to keep them out of "
@@ -53,7 +66,12 @@ SPEC = SourceSpec(
 
 
 def read(files: dict[str, str]) -> Reading:
-    """Objects, parts and attributes of the training file, and the images of the others."""
+    """Objects, parts and attributes of the training file, and the images of the others; or these alone."""
+    held_out = [
+        (files[role], split) for role, split in zip(("val", "test"), SPEC.evaluation, strict=True) if role in files
+    ]
+    if "train" not in files:
+        return read_held_out(SPEC.name, held_out, "train2017")
     values = dict.fromkeys(TABLES, b"")
     reader = DetailReader()
     file = read_instances(files["train"], FederatedImage, PartAnnotation, extra=reader.add, values=values)
@@ -72,11 +90,10 @@ def read(files: dict[str, str]) -> Reading:
         for row in with_present(file, images, links)
     }
     counts = file.read | {UNIT: len(details.ids)}
-    for role, split in zip(("val", "test"), SPEC.evaluation, strict=True):
-        if role in files:
-            count, faults = add_evaluation_images(rows, files[role], SPEC.name, "train2017", split, exhaustive=False)
-            findings += faults
-            counts["images"] += count
+    for path, split in held_out:
+        count, faults = add_evaluation_images(rows, path, SPEC.name, "train2017", split, exhaustive=False)
+        findings += faults
+        counts["images"] += count
     columns = {"part_of": part_of(objects, SPEC.name), "attributes": attributes}
     return Reading(
         images=list(rows.values()),

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.regions.join import Policy, SourceRows, join
 from pipelines.sources import EVALUATION_SETS, SOURCES
+from pipelines.sources.locate import Located, locate
 from pipelines.sources.spec import Reading
 from schemas import ledger
 from tests.factories import IMAGE_ID, image, region
@@ -180,3 +181,37 @@ def test_what_does_not_say_which_image_it_is_is_a_reject(tmp_path: pathlib.Path)
     assert {reject.detail for reject in reading.rejects} == {"no number of an image - at `$.id`"}
     keys = sorted(reject.key.split(" ")[0] for reject in reading.rejects)
     assert keys == [f"images[{number}]" for number in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("lvis", {"lvis_v1_val.json": "lvis_val"}),
+        ("paco", {"paco_lvis_v1_val.json": "paco_val", "paco_lvis_v1_test.json": "paco_test"}),
+        ("paco", {"paco_lvis_v1_test.json": "paco_test"}),
+    ],
+)
+def test_evaluation_images_are_kept_out_without_the_training_file(
+    source: str, names: dict[str, str], tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / source).mkdir()
+    for number, name in enumerate(names):
+        (tmp_path / source / name).write_text(json.dumps({"images": [picture(number), picture(number)]}))
+    located = locate(SOURCES[source].spec, str(tmp_path), {})
+    assert isinstance(located, Located)
+    assert [note for note in located.notes if "kept out" in note and "train.json" in note]
+    reading = SOURCES[source].read(located.files)
+    accounted(reading, source)
+    assert [one.split for one in reading.images] == list(names.values())
+    assert [reject.reason for reject in reading.rejects] == ["duplicate_id"] * len(names)
+
+
+@pytest.mark.parametrize("source", ["lvis", "paco"])
+def test_without_its_evaluation_files_a_source_says_what_is_not_known(source: str, tmp_path: pathlib.Path) -> None:
+    training = SOURCES[source].spec.layouts[0][0]
+    (tmp_path / source).mkdir()
+    (tmp_path / training.path).write_text("{}")
+    located = locate(SOURCES[source].spec, str(tmp_path), {})
+    assert isinstance(located, Located)
+    assert len(located.notes) == len(SOURCES[source].spec.evaluation)
+    assert all("other sources may train on them" in note for note in located.notes)
