@@ -4,7 +4,7 @@ import pathlib
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 import yaml
@@ -19,6 +19,15 @@ DEFAULT = "complete"
 """The recipe of a command that names none."""
 FULL = f"pipelines/recipes/{DEFAULT}.yaml"
 """Shows every key."""
+
+HEEDING = {
+    "regions": ("description", "conversation", "short_form"),
+    "regions_per_image": (
+        "mask_text", "description", "conversation", "short_form", "part_category", "part_attribute",
+        "positive_negative", "region_caption",
+    ),
+}  # fmt: skip
+"""Settings that not every kind heeds -> the kinds that do; with others they would change nothing."""
 
 
 def names() -> list[str]:
@@ -41,8 +50,13 @@ def load(name: str, *, sources: Iterable[str], kinds: Iterable[str], evaluation_
     if recipe.exclude_evaluation is None:
         recipe = msgspec.structs.replace(recipe, exclude_evaluation=known)
     _check_names(name, "exclude_evaluation", recipe.exclude_evaluation or (), known)
+    _check_some(name, "kinds", recipe.kinds, known_kinds)
+    _check_once(name, "label_noise", recipe.label_noise)
     for kind, settings in recipe.kinds.items():
         _check_names(name, f"kinds.{kind}.sources", settings.sources, recipe.sources)
+        _check_some(name, f"kinds.{kind}.sources", settings.sources, recipe.sources)
+        _check_once(name, f"kinds.{kind}.sources", settings.sources)
+        _check_heeded(name, kind, settings)
         _check_names(name, f"kinds.{kind}.regions_per_image", settings.regions_per_image, settings.sources)
         _check_caps(name, kind, settings)
     for source, own in recipe.sources.items():
@@ -133,6 +147,27 @@ def _check_names(recipe: str, key: str, given: Iterable[str] | Mapping[str, obje
     unknown = [name for name in given if name not in allowed]
     if unknown:
         raise RecipeError(f"recipe {recipe}: {key}: unknown {unknown[0]!r}", hint=f"Known: {', '.join(allowed)}")
+
+
+def _check_some(recipe: str, key: str, given: Collection[str], known: Iterable[str]) -> None:
+    if not given:
+        raise RecipeError(f"recipe {recipe}: {key}: nothing is named", hint=f"Known: {', '.join(known)}")
+
+
+def _check_once(recipe: str, key: str, given: Sequence[str]) -> None:
+    """A source that is named twice would give each row twice."""
+    twice = [name for place, name in enumerate(given) if name in given[:place]]
+    if twice:
+        raise RecipeError(f"recipe {recipe}: {key}: {twice[0]!r} stands there twice", hint="Name it once.")
+
+
+def _check_heeded(recipe: str, kind: str, settings: KindSettings) -> None:
+    for key, default in (("regions", "referred"), ("regions_per_image", {})):
+        if getattr(settings, key) != default and kind not in HEEDING[key]:
+            raise RecipeError(
+                f"recipe {recipe}: kinds.{kind}.{key} changes nothing: this kind does not go by it",
+                hint=f"Leave it out; the kinds that do are {', '.join(HEEDING[key])}.",
+            )
 
 
 def _check_caps(recipe: str, kind: str, settings: KindSettings) -> None:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from pipelines import recipes
+from pipelines.builders import BUILDERS, MODEL_KINDS, referred
 from pipelines.sources import EVALUATION_SETS as EVERY_EVALUATION_SET
 from schemas.errors import RecipeError
 from schemas.recipe import Recipe
@@ -102,6 +103,15 @@ def test_a_good_recipe(path: pathlib.Path) -> None:
             "exclude_evaluation: unknown 'coco_val'",
             "Known: coco_val2017, refcoco_val",
         ),
+        (changed("kinds", to={}), "kinds: nothing is named", "Known: mask_text, description"),
+        (changed("kinds", "mask_text", "sources", to=[]), "kinds.mask_text.sources: nothing is named", "Known: coco"),
+        (changed("kinds", "mask_text", "sources", to=["coco", "coco"]), "sources: 'coco' stands there twice", "once"),
+        (changed("label_noise", to=["a.json", "a.json"]), "label_noise: 'a.json' stands there twice", "once"),
+        (
+            changed("kinds", "mask_text", "regions", to="all"),
+            "kinds.mask_text.regions changes nothing",
+            "description, ",
+        ),
         (changed("val_fraction", to=1.0), "val_fraction: 1.0", "from 0 up to 1"),
         (changed("val_fraction", to=float("nan")), "val_fraction: nan", "from 0 up to 1"),
         (changed("rows_per_shard", to=0), "rows_per_shard: 0", "1 or more"),
@@ -145,6 +155,15 @@ def test_only_some_kinds(path: pathlib.Path) -> None:
 def ours() -> dict[str, Recipe]:
     """Every recipe that comes with the package."""
     return {name: load_as_the_command_line_does(name) for name in recipes.names()}
+
+
+def test_settings_that_a_kind_heeds() -> None:
+    referring = [kind for kind, made in MODEL_KINDS.items() if made.choose is referred.choose]
+    assert list(recipes.HEEDING["regions"]) == referring
+    assert [kind for kind in BUILDERS if kind not in recipes.HEEDING["regions_per_image"]] == [
+        "image_text",
+        "commonsense",
+    ]
 
 
 def test_every_recipe_of_ours_is_named_as_its_file(ours: dict[str, Recipe]) -> None:
