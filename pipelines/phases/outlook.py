@@ -12,6 +12,7 @@ from pipelines.sources import SOURCES
 from schemas.ledger import LedgerLine
 
 MOST_REASONS = 3
+NOTHING = "has nothing for this kind"
 UNITS = ("annotations", "expressions", "records", "images")
 """By which it is said how much of a source is there: the first that its authors counted and the reader counts."""
 
@@ -45,8 +46,9 @@ def _kind(plan: Plan, kind: str, missing: Collection[str]) -> Iterator[Line]:
     amount = amounts.get(ALL, Amount())
     yield Line(kind, ALL, amount, list(_about_kind(plan, kind, amount, paper)), paper)
     for source in plan.recipe.kinds[kind].sources:
+        own = amounts.get(source, Amount())
         why = _about_source(plan, kind, source) if source in plan.sources else [_not_read(source, missing)]
-        yield Line(kind, source, amounts.get(source, Amount()), why)
+        yield Line(kind, source, own, why or ([] if own.rows else [NOTHING]))
 
 
 def _about_kind(plan: Plan, kind: str, amount: Amount, paper: int | None) -> Iterator[str]:

@@ -5,12 +5,14 @@ import re
 import shutil
 
 import pytest
+from msgspec import structs
 
 from pipelines import recipes
 from pipelines.phases.layout import Layout
-from pipelines.phases.outlook import before_building, outlook, share
+from pipelines.phases.outlook import NOTHING, before_building, outlook, share
 from pipelines.phases.plan import Job, make_plan
 from pipelines.phases.tally import ALL
+from schemas.recipe import KindSettings
 from tests.command_line import Run
 from tests.phases import outputs
 from tests.recipes import load
@@ -54,6 +56,15 @@ def test_lines_by_source_and_why(scenes: str, tmp_path: pathlib.Path) -> None:
     before = {line.source: line for line in before_building(plan)}
     assert before["coco"].there.endswith(" of 860,001 annotations")
     assert any(lost.startswith("evaluation_split ") for lost in before["coco"].lost)
+
+
+def test_a_source_that_has_nothing_for_a_kind_says_so(scenes: str, tmp_path: pathlib.Path) -> None:
+    recipe = recipes.only(load(), ["commonsense"])
+    wrong = structs.replace(recipe, kinds={"commonsense": KindSettings(sources=("vcr", "pascal_part"))})
+    plan = make_plan(Job(wrong, scenes, Layout(str(tmp_path))), dry=True)
+    whys = {line.source: line.why for line in outlook(plan)}
+    assert NOTHING in whys["pascal_part"]
+    assert NOTHING not in whys["vcr"]
 
 
 def test_what_a_model_will_write_is_not_known(scenes: str, tmp_path: pathlib.Path, osprey_data: Run) -> None:
