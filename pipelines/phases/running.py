@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+from apache_beam.runners import create_runner
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
@@ -35,9 +36,21 @@ def check_flags(flags: Sequence[str]) -> None:
         add = getattr(options, "_add_argparse_args", None)
         if add:
             add(parser)
-    _, unknown = parser.parse_known_args(list(flags))
+    known, unknown = parser.parse_known_args(list(flags))
     if unknown:
         raise RecipeError(f"unknown option {unknown[0]}", hint="See --help; other flags must be flags of Apache Beam.")
+    if known.runner:
+        _check_runner(known.runner)
+
+
+def _check_runner(name: str) -> None:
+    """A name that Beam does not know, or whose packages are not installed, would end in a traceback."""
+    try:
+        create_runner(name)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise RecipeError(
+            f"no runner {name!r}", hint=f"Leave out --runner to run in processes of this machine. Beam says: {error}"
+        ) from error
 
 
 def run(build: Callable[[beam.Pipeline], object], running: Running) -> None:

@@ -194,6 +194,14 @@ def test_pictures_in_the_rows(scenes: str, tmp_path: pathlib.Path) -> None:
     assert rows["train"][0]["image"].size == (rows["train"][0]["width"], rows["train"][0]["height"])
 
 
+@pytest.mark.parametrize("name", ["FooRunner", "no.such.module"])
+def test_a_runner_that_is_not_there(name: str, tmp_path: pathlib.Path, osprey_data: Run) -> None:
+    ran = osprey_data("build", "--data", tmp_path, "--out", tmp_path / "out", f"--runner={name}")
+    assert ran.code == 1
+    assert f"no runner {name!r}" in ran.err
+    assert "Traceback" not in ran.said
+
+
 def test_a_runner_of_beams_own(scenes: str, built: str, tmp_path: pathlib.Path, osprey_data: Run) -> None:
     ran = osprey_data("build", "--data", scenes, "--out", tmp_path, "--runner=BundleBasedDirectRunner")
     assert ran.code == 0, ran.said
