@@ -135,7 +135,7 @@ def doctor(recipe: Recipe, data: str, work: str, *, quick: bool) -> None:
 
 def _plan(job: Job, running: Running, *, dry: bool = False) -> Plan:
     for missing in sources.look(job.recipe, job.data).missing:
-        files = missing.looked_for[0]
+        files = sources.lacking(missing)
         names = ", ".join(file.path.removeprefix(f"{job.data.rstrip('/')}/") for file in files)
         console.out.print(f"{missing.name} is done without: no {names} ({files[0].where})", markup=False)
     with console.bars() as progress:

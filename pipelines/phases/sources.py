@@ -9,6 +9,7 @@ from pipelines.sources import SOURCES
 from pipelines.sources.cache import SourceCache
 from pipelines.sources.ingest import ingest
 from pipelines.sources.locate import Located, Missing, locate
+from pipelines.sources.spec import FileSpec
 from schemas.errors import SourceError
 from schemas.recipe import Recipe
 
@@ -38,6 +39,13 @@ def look(recipe: Recipe, data: str) -> Found:
     if required:
         raise SourceError(required[0].message(), hint="The recipe requires this source.")
     return Found(located, missing)
+
+
+def lacking(missing: Missing) -> tuple[FileSpec, ...]:
+    """The files that lack of the first layout that is there in part, else of the first."""
+    layouts = zip(SOURCES[missing.name].spec.layouts, missing.looked_for, strict=True)
+    begun = [absent for layout, absent in layouts if len(absent) < sum(file.required for file in layout)]
+    return (begun or missing.looked_for)[0]
 
 
 def read(
