@@ -97,6 +97,8 @@ def _text(
         return "malformed_record", f"{_MARK} in an answer"
     turns = tuple(clean_paragraphs(turn.value.replace(_MARK, "")) for turn in entry.conversations)
     image = images.get(_image_id(names[0])) or _image(names[0])
+    if image != _image(names[0]):
+        return "duplicate_id", f"{names[0]}: another picture of that name is {image.paths[0]}"
     captions = (image.image_id, turns[1::2])
     if not all(turns) or captions in seen:
         return ("duplicate_text" if all(turns) else "empty_text"), " / ".join(turns)[:80]

@@ -25,6 +25,7 @@ from pipelines.sources.coco_json import Images, InstanceFile, read_instances, ro
 from pipelines.sources.expressions import UNIT as EXPRESSIONS
 from pipelines.sources.federated import FederatedImage, federated
 from pipelines.sources.json_window import Window, record_key
+from pipelines.sources.names import coco_number, image_id
 from pipelines.sources.parts import FileName, NamedImage, part_category, part_of, with_categories, with_objects
 from pipelines.sources.phrases import Said, expressions_of, says_something, together
 from pipelines.sources.spec import FileSpec, Finding, Reading, Source, SourceSpec
@@ -49,7 +50,8 @@ SPEC = SourceSpec(
     ),
     counts={},
     evaluation=(),
-    split_note="Everything is read for training.",
+    split_note="Everything is read for training, but pictures that `coco_url` or a name such as COCO_val2014_... calls "
+    "COCO's are kept out where COCO's picture is in an evaluation set.",
 )
 
 _NO_CATEGORY = -1
@@ -131,7 +133,17 @@ def _image_id(number: int) -> str:
 
 def _image(entry: OwnImage | NamedImage) -> Image:
     paths = (f"{SPEC.name}/images/{entry.file_name}", f"{SPEC.name}/{entry.file_name}")
-    return Image(image_id=_image_id(entry.id), source=SPEC.name, paths=paths, width=entry.width, height=entry.height)
+    return Image(
+        image_id=_image_id(entry.id), source=SPEC.name, paths=paths, width=entry.width, height=entry.height,
+        same_as=_coco(entry),
+    )  # fmt: skip
+
+
+def _coco(entry: OwnImage | NamedImage) -> str:
+    """The id of COCO's picture, where `coco_url` or a name of 2014 says that it is one: evaluation sets have some."""
+    names = (entry.coco_url or "", entry.file_name if "COCO_" in entry.file_name else "")
+    number = next((found for found in map(coco_number, names) if found is not None), None)
+    return "" if number is None else image_id(number)
 
 
 def _with_nameless(file: InstanceFile, links: Links, phrases: list[tuple[str, ...]]) -> tuple[InstanceFile, Links]:
@@ -186,14 +198,14 @@ def _captions(
     position = found.read
     for entry in file.images:
         for given in together(entry.caption, entry.captions):
-            image_id, text = _image_id(entry.id), clean_line(given)
-            if reason := _fault((image_id, text), seen, known=entries.get(image_id) is entry):
+            own_id, text = _image_id(entry.id), clean_line(given)
+            if reason := _fault((own_id, text), seen, known=entries.get(own_id) is entry):
                 found.findings.append(Finding(record_key(CAPTIONS, position, entry.id), reason, given))
             else:
                 found.texts.append(
-                    ImageText(image_id=image_id, source=SPEC.name, role="caption", ordinal=position, text=text)
+                    ImageText(image_id=own_id, source=SPEC.name, role="caption", ordinal=position, text=text)
                 )
-            seen.add((image_id, text))
+            seen.add((own_id, text))
             position += 1
     return found._replace(read=position)
 

@@ -1,5 +1,9 @@
 """LLaVA's image-text pairs: what a record becomes."""
 
+import json
+import pathlib
+
+from pipelines.sources import SOURCES
 from tests.sources.contract import CASES
 
 BLIP, CC3M = (next(case for case in CASES if case.folder.name == f"llava_pretrain{end}") for end in ("", ".cc3m"))
@@ -42,3 +46,12 @@ def test_rejects_say_what_is_wrong() -> None:
     assert details["records[5] id 5"] == "2 images, 1 <image> marks"
     assert details["records[6] id 6"] == "no `image`"
     assert details["records[12] id 12"] == "<image> in an answer"
+
+
+def test_a_picture_of_another_form_is_another_picture(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "chat.json"
+    turns = [{"from": "human", "value": "<image> What is it?"}, {"from": "gpt", "value": "A cup."}]
+    path.write_text(json.dumps([{"image": f"a.{form}", "conversations": turns} for form in ("jpg", "png")]))
+    found = SOURCES["llava_pretrain"].read({"cc3m": str(path)})
+    assert [image.paths[0] for image in found.images] == ["llava/images/a.jpg"]
+    assert [(reject.key, reject.reason) for reject in found.rejects] == [("records[1]", "duplicate_id")]

@@ -161,3 +161,18 @@ def test_a_flag_beyond_all_numbers_breaks_its_record_only(tmp_path: pathlib.Path
     found = reading(tmp_path, {"annotations": annotations, "categories": [{"id": 1, "name": "cup"}]})
     assert [row["region_id"] for row in rows(found)] == ["own/2"]
     assert reasons(found) == {"annotations[0] id 1": "malformed_record"}
+
+
+@pytest.mark.parametrize(
+    ("names", "same_as"),
+    [
+        ({"file_name": "a.jpg", "coco_url": "http://images.cocodataset.org/val2017/000000000139.jpg"}, 139),
+        ({"file_name": "mine/COCO_val2014_000000000139.jpg"}, 139),
+        ({"file_name": "000000000139.jpg"}, None),
+        ({"file_name": "a.jpg", "coco_url": "https://example.org/a.jpg"}, None),
+    ],
+)
+def test_a_picture_of_coco_is_known_as_such(names: dict[str, str], same_as: int | None, tmp_path: pathlib.Path) -> None:
+    images = [{"id": 7, "width": 64, "height": 48} | names]
+    (image,) = reading(tmp_path, {"images": images, "annotations": []}).images
+    assert image.same_as == ("" if same_as is None else f"coco/{same_as:012d}")
