@@ -47,7 +47,7 @@ REASONS = {
     "names_region": "the text holds what would be read as the name of a region, such as <region2>",
     "no_negative": "no other object near, and no category near in meaning is known to be absent",
     "row_cap": "the recipe's cap on rows of the kind",
-    "no_category": "the mask has no category and no text",
+    "no_category": "the mask has no category that says what it is, and no text",
     "no_phrase": "the source has no phrase for the region",
     "no_attributes": "nothing is wholly known of the region's colour, pattern, material or reflectance",
     "not_a_part": "the kind is about parts and their objects, and the source marks no parts on the image",

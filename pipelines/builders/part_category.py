@@ -32,7 +32,8 @@ def choose(scene: Scene, settings: KindSettings) -> list[Candidate]:
 def _unfit(region: Region, with_parts: set[str]) -> str:
     if region.source not in with_parts:
         return "not_a_part"
-    return "" if region.category else "no_category"
+    named = (region.category, region.part, region.whole)
+    return "no_category" if not region.category or any(map(parts.tells_nothing, named)) else ""
 
 
 def parse(text: str, row: Sample) -> tuple[Message, ...]:

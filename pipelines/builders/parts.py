@@ -52,6 +52,11 @@ def is_other(name: str) -> bool:
     return name.partition("(")[0].strip().lower() == OTHER
 
 
+def tells_nothing(text: str) -> bool:
+    """Whether a text says only that something is not known: "other", "unknown object"."""
+    return bool(_NO_ANSWER.match(text))
+
+
 def label(region: Region) -> str:
     """The object, or `object:part`."""
     if not region.part:
@@ -101,7 +106,7 @@ def _about(row: Sample, question: str, answer: str) -> About:
     if len(numbers) != 1 or region_names(answer):
         raise BadReply("reply_format", f"{question[:80]!r} and its answer must name one region, in the question")
     check_one_line(answer)
-    if _NO_ANSWER.match(answer):
+    if tells_nothing(answer):
         raise BadReply("reply_no_answer", f"{answer[:80]!r} tells nothing")
     return row.regions[numbers[0] - 1], question, answer
 

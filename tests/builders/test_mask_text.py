@@ -37,6 +37,12 @@ def answers(sample: Sample) -> list[tuple[str, str]]:
     return found
 
 
+def test_a_category_that_tells_nothing_is_no_answer() -> None:
+    made = built(scene([region(1, "other"), region(2, "unknown animal"), region(3, "dog")]))
+    assert [answers(sample) for sample in made.samples] == [[("coco/3", "dog")]]
+    assert reasons(made.rejects) == {"no_category": 2}
+
+
 def many(count: int) -> Scene:
     """Regions with one to three expressions of RefCOCO each."""
     return scene(

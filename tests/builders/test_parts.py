@@ -93,6 +93,15 @@ def test_a_source_that_marks_no_parts_here() -> None:
     assert [one.region_id for one in made.samples[0].regions] == ["paco/2", "paco/3"]
 
 
+@pytest.mark.parametrize("name", ["other", "Others", "unknown object", "none"])
+def test_a_category_that_tells_nothing_is_no_answer(name: str) -> None:
+    """Such names stand in data of one's own; the rest of the picture is asked about all the same."""
+    one = scene([region(1, name, source="paco"), part(2, "handle", "mug", 9), part(3, name, "mug", 9)])
+    made = built(C, one)
+    assert [found.region_id for found in made.samples[0].regions] == ["paco/2"]
+    assert reasons(made.rejects) == {"no_category": 2}
+
+
 def test_an_attribute_needs_no_part() -> None:
     made = built(A, scene([region(1, "dog", source="own", attributes=looks(color="brown"))]), sources=("own",))
     assert [answer for _, answer in pairs(made.samples[0])] == ["brown"]
