@@ -12,7 +12,7 @@ import prompts
 from pipelines.builders import phrases
 from pipelines.builders.context import Context
 from pipelines.builders.naming import region_name, region_names
-from pipelines.builders.parts import tells_nothing
+from pipelines.builders.parts import is_named
 from pipelines.builders.rows import capped, row, turns
 from schemas.keys import stable_choice
 from schemas.records import Built, Region, Reject, Sample, Scene
@@ -52,7 +52,7 @@ def _of(scene: Scene, source: str) -> list[Region]:
 
 
 def _unfit(region: Region) -> str:
-    if not region.category or tells_nothing(region.part or region.category):
+    if not is_named(region):
         return "no_category"
     return "names_region" if region_names(region.category) else ""
 

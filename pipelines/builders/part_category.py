@@ -32,8 +32,7 @@ def choose(scene: Scene, settings: KindSettings) -> list[Candidate]:
 def _unfit(region: Region, with_parts: set[str]) -> str:
     if region.source not in with_parts:
         return "not_a_part"
-    named = (region.category, region.part, region.whole)
-    return "no_category" if not region.category or any(map(parts.tells_nothing, named)) else ""
+    return "" if parts.is_named(region) and not parts.tells_nothing(region.whole) else "no_category"
 
 
 def parse(text: str, row: Sample) -> tuple[Message, ...]:

@@ -57,6 +57,11 @@ def tells_nothing(text: str) -> bool:
     return bool(_NO_ANSWER.match(text))
 
 
+def is_named(region: Region) -> bool:
+    """Whether a region has a category that says what it is."""
+    return bool(region.category) and not tells_nothing(region.part or region.category)
+
+
 def label(region: Region) -> str:
     """The object, or `object:part`."""
     if not region.part:

@@ -24,6 +24,7 @@ from typing import NamedTuple
 import prompts
 from pipelines.builders.context import Context
 from pipelines.builders.naming import region_name, with_article
+from pipelines.builders.parts import is_named, tells_nothing
 from pipelines.builders.rows import capped, row, turns
 from pipelines.builders.vocabulary import Vocabulary, plain, same_thing
 from pipelines.regions.distance import Runs, box_gap, distance, vertical_runs
@@ -55,9 +56,9 @@ def build(scene: Scene, context: Context) -> Built:
         if not regions:
             continue
         built.read[source, "regions"] = len(regions)
-        named = [region for region in regions if region.category]
+        named = [region for region in regions if is_named(region)]
         kept, rest = capped(context, KIND, source, named)
-        built.rejects.extend(_reject(region, "no_category") for region in regions if not region.category)
+        built.rejects.extend(_reject(region, "no_category") for region in regions if not is_named(region))
         built.rejects.extend(_reject(region, "region_cap") for region in rest)
         asked += _questions(built, negatives, kept)
     if asked:
@@ -136,7 +137,7 @@ class Negatives:
             text
             for source, absent in self._known_absent(region.source).items()
             for text in self._vocabulary.neighbors.get(source, {}).get(region.category, ())
-            if text in absent and not self._is_called(region, text)
+            if text in absent and not tells_nothing(text) and not self._is_called(region, text)
         ]
         return stable_choice(near, self._seed, KIND, "class", region.region_id) if near else None
 
@@ -147,7 +148,7 @@ class Negatives:
             (box_gap(region.bbox, other.bbox), other)
             for other in self._scene.regions
             if other.source == region.source
-            and other.category
+            and is_named(other)
             and other.category not in incomplete
             and not self._is_called(region, other.category)
         ]

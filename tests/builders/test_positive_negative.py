@@ -51,6 +51,14 @@ def asked(made: Built) -> list[tuple[str, str, str]]:
     return found
 
 
+def test_a_category_that_tells_nothing_is_not_asked_about() -> None:
+    """Neither for itself nor as the nearest other object."""
+    one = scene([region(1, "dog", (4, 6, 10, 8)), region(2, "other", (16, 6, 4, 4)), region(3, "cat", (60, 6, 9, 9))])
+    made = built(one)
+    assert {name for _, name, answer in asked(made) if answer == "Yes"} == {"dog", "cat"}
+    assert reasons(made.rejects) == {"no_category": 1}
+
+
 def test_yes_and_no_in_balance() -> None:
     one = scene([region(n, name, (10 * n, 5, 6, 6)) for n, name in enumerate(COCO)])
     made = built(one)
