@@ -22,9 +22,6 @@ AGAIN = "Fetch or copy the file again, or name another one for it in the recipe.
 
 _BLANKS = re.compile(rb"[ \t\r\n]*")
 
-_HALF_PAIR = re.compile(rb"(?<!\\)(?:\\\\)*\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])(?=.{6})", re.DOTALL)
-"""A character outside the basic plane of which the second half lacks: msgspec says of it that the text ends there."""
-
 _raw = msgspec.json.Decoder(msgspec.Raw)
 _raw_list = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -216,8 +213,6 @@ class JsonText:
         size = self._start + len(self._data)
         if not size:
             return SourceError(f"{self._name}: the file is empty (byte 0)", hint=AGAIN)
-        if half := _HALF_PAIR.search(self._data, self._at):
-            return self._invalid(self._start + half.start(), "half of a surrogate pair")
         return SourceError(f"{self._name}: cut off: the file ends at byte {size}{where}", hint=AGAIN)
 
     def _invalid(self, byte: int, reason: str) -> SourceError:

@@ -174,11 +174,3 @@ def test_other_members_named_like_the_list_do_no_harm() -> None:
     text = json.dumps(turns).encode()
     for window in range(1, 400, 13):
         assert [record for each in windows_of(text, ANY, window) for record in each.records] == turns
-
-
-def test_half_a_surrogate_pair_is_not_called_the_end_of_the_file(tmp_path: pathlib.Path) -> None:
-    path = tmp_path / "a.json"
-    path.write_text('{"points": [{"name": "good \\\\ud83d \\ud83d\\ude00"}, {"name": "\\ud83d and on"}, {"id": 1}]}')
-    at = path.read_text().index("\\ud83d and on")
-    with pytest.raises(SourceError, match=f"not valid JSON at byte {at}: half of a surrogate pair"):
-        list(read_lists(str(path), {"points": msgspec.json.Decoder(list[dict[str, Any]])}))
