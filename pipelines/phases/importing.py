@@ -63,8 +63,12 @@ def make_plan(job: Job, progress: Progress = silent) -> Plan:
     """Read the files into planned rows; returns the plan, which is also written to the layout's `plan`.
 
     Raises:
-        SourceError: a file is missing, is no JSON list, or its name does not tell what it is.
+        SourceError: a file or DATA is missing, a file is no JSON list, or its name does not tell what it is.
     """
+    if job.check_pictures and not storage.exists(job.data):
+        raise SourceError(
+            f"no data folder {job.data}", hint="Give the folder that holds coco/train2017/, or --no-check-pictures."
+        )
     forms = {path: job.form or form_of(path) for path in job.files}
     key = cache_key(STAGE, {str(number): path for number, path in enumerate(job.files)}, job.layout.work)
     told = (*forms.values(), *job.splitting, job.check_pictures)

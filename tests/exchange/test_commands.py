@@ -221,6 +221,14 @@ def test_missing_pictures_are_told(tmp_path: pathlib.Path, data: pathlib.Path) -
     assert line["rejected"] == {"image_missing": 1}
 
 
+def test_a_data_folder_that_is_not_there(tmp_path: pathlib.Path, osprey_data: Run) -> None:
+    files = released.write(tmp_path / "files")
+    ran = osprey_data("import", files, "--data", tmp_path / "nowhere", "--out", tmp_path / "out")
+    assert ran.code == 1
+    assert "no data folder" in ran.err
+    assert "--no-check-pictures" in ran.err
+
+
 def test_unknown_words(once: pathlib.Path, tmp_path: pathlib.Path, osprey_data: Run) -> None:
     assert "no format" in osprey_data("export", once, "--to", tmp_path, "--format", "yaml").err
     assert "no rows of mask_text" in osprey_data("export", once, "--to", tmp_path, "--kinds", "mask_text").err
