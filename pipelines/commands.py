@@ -152,7 +152,8 @@ def _tell_faults(plan: Plan) -> None:
         more = f" (and {len(plan.faults) - 1} more sources)" if len(plan.faults) > 1 else ""
         raise SourceError(
             f"{message}{more}",
-            hint=f"{hint} Everything else is done, but nothing kept out the images of this source's evaluation sets.",
+            hint=f"{hint} The rest is done; images of this source's evaluation sets were kept out where files of "
+            "their own list them.",
         )
 
 

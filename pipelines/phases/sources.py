@@ -8,7 +8,7 @@ from pipelines.phases.progress import Progress
 from pipelines.sources import SOURCES
 from pipelines.sources.cache import SourceCache
 from pipelines.sources.ingest import ingest
-from pipelines.sources.locate import Located, Missing, locate
+from pipelines.sources.locate import Located, Missing, locate, without_training
 from pipelines.sources.spec import FileSpec
 from schemas.errors import SourceError
 from schemas.recipe import Recipe
@@ -38,6 +38,12 @@ def look(recipe: Recipe, data: str) -> Found:
     required = [one for one in missing if recipe.sources[one.name].required]
     if required:
         raise SourceError(required[0].message(), hint="The recipe requires this source.")
+    for one in located:
+        if one.only_evaluation and recipe.sources[one.name].required:
+            raise SourceError(
+                f"{one.name}: only files of evaluation sets are there: {', '.join(one.files.values())}",
+                hint="The recipe requires this source. `osprey-data doctor` says where its training file is offered.",
+            )
     return Found(located, missing)
 
 
@@ -66,7 +72,19 @@ def read(
             if recipe.sources[one.name].required:
                 raise
             faults.append(error)
+            caches += _evaluation_alone(one, work)
     progress("reading sources", len(located), len(located))
-    if not caches:
+    if len(faults) == len(located):
         raise faults[0]
     return caches, [(fault.message, fault.hint) for fault in faults]
+
+
+def _evaluation_alone(located: Located, work: str) -> list[SourceCache]:
+    """Of a source that cannot be read the images of its evaluation sets, where these can."""
+    rest = without_training(SOURCES[located.name].spec, located)
+    if rest is None:
+        return []
+    try:
+        return [ingest(SOURCES[located.name], rest, work)]
+    except SourceError:
+        return []

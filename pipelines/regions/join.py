@@ -13,7 +13,7 @@ import msgspec
 
 from pipelines.regions.overlap import Listing, Overlap, overlap
 from schemas.keys import stable_fraction
-from schemas.records import TRAIN, Image, ImageText, Region, Reject, Scene
+from schemas.records import TRAIN, Expression, Image, ImageText, Region, Reject, Scene
 
 STAGE = "join"
 IMAGES = "images"
@@ -219,31 +219,42 @@ def _candidates(images: Iterable[Image]) -> list[str]:
 def merge(regions: Iterable[Region], size: tuple[int, int]) -> tuple[list[Region], list[Reject]]:
     """One region per region id, with the expressions of all; the same mask and category twice is a `duplicate_region`.
 
+    Expressions of a duplicate that are new go to the region that stays: Visual Genome has several phrases for one mask.
     `size` is the image's (height, width); a mask of another size is rejected. Two sources may well have the same mask
-    under two ids (PACO's objects are LVIS's), and each knows something else of it. So may two of Visual Genome's
-    regions, which have no category, with two phrases.
+    under two ids (PACO's objects are LVIS's), and each knows something else of it.
     """
     merged: dict[str, Region] = {}
-    masks: dict[tuple[object, ...], str] = {}
+    masks: dict[tuple[str, str, str], str] = {}
     rejects: list[Reject] = []
     for region in regions:
         known = merged.get(region.region_id)
-        shape = (region.source, _called(region), region.mask.counts)
+        shape = (region.source, region.category, region.mask.counts)
         if region.mask.size != size:
             rejects += _region_rejects(region, "size_mismatch", f"mask {region.mask.size}, image {size}")
         elif known is not None:
-            merged[region.region_id] = msgspec.structs.replace(
-                known, expressions=known.expressions + region.expressions
-            )
+            merged[region.region_id] = _saying(known, region.expressions)
         elif masks.setdefault(shape, region.region_id) != region.region_id:
-            rejects += _region_rejects(region, "duplicate_region", f"the mask of {masks[shape]}")
+            first = merged[masks[shape]]
+            new, repeated = _told_apart(region, first)
+            merged[first.region_id] = _saying(first, new)
+            rejects += (
+                _region_rejects(repeated, "duplicate_region", f"the mask of {first.region_id}") if repeated else []
+            )
         else:
             merged[region.region_id] = region
     return list(merged.values()), rejects
 
 
-def _called(region: Region) -> object:
-    return region.category or tuple(expression.text for expression in region.expressions)
+def _saying(region: Region, expressions: tuple[Expression, ...]) -> Region:
+    return msgspec.structs.replace(region, expressions=region.expressions + expressions)
+
+
+def _told_apart(region: Region, first: Region) -> tuple[tuple[Expression, ...], Region | None]:
+    """A duplicate's expressions that are new, and the duplicate with the others; None where all are new."""
+    known = {(each.source, each.text) for each in first.expressions}
+    new = tuple(each for each in region.expressions if (each.source, each.text) not in known)
+    rest = tuple(each for each in region.expressions if each not in new)
+    return new, msgspec.structs.replace(region, expressions=rest) if rest or not new else None
 
 
 def _region_rejects(region: Region, reason: str, detail: str) -> list[Reject]:

@@ -1,14 +1,20 @@
 """COCO 2017: instance masks of 80 categories and captions (Lin et al., ECCV 2014; https://cocodataset.org)."""
 
+import msgspec
+
 from pipelines.sources.captions import read_captions
 from pipelines.sources.checks import annotations, check, link, with_present
 from pipelines.sources.coco_json import image_rows, read_instances
 from pipelines.sources.coco_synsets import with_synsets
-from pipelines.sources.evaluation import add_evaluation_images
+from pipelines.sources.evaluation import add_evaluation_images, read_held_out
 from pipelines.sources.spec import FileSpec, Reading, Source, SourceSpec
 
 _WHERE = "https://cocodataset.org/#download (annotations_trainval2017.zip, no registration)"
 _FOLDER = "coco/annotations"
+_VAL = FileSpec(
+    role="val_instances", path=f"{_FOLDER}/instances_val2017.json", where=_WHERE,
+    note="without instances_train2017.json nothing is built from COCO; the images of val2017 are kept out all the same",
+)  # fmt: skip
 
 SPEC = SourceSpec(
     name="coco",
@@ -26,8 +32,9 @@ SPEC = SourceSpec(
         (
             FileSpec(role="instances", path=f"{_FOLDER}/instances_train2017.json", where=_WHERE),
             FileSpec(role="captions", path=f"{_FOLDER}/captions_train2017.json", where=_WHERE, required=False),
-            FileSpec(role="val_instances", path=f"{_FOLDER}/instances_val2017.json", where=_WHERE, required=False),
+            msgspec.structs.replace(_VAL, required=False, note=""),
         ),
+        (_VAL,),
     ),
     counts={"images": 118_287, "annotations": 860_001, "captions": 591_753},
     evaluation=("coco_val2017",),
@@ -37,7 +44,9 @@ SPEC = SourceSpec(
 
 
 def read(files: dict[str, str]) -> Reading:
-    """Instances and captions of train2017, and the images of val2017."""
+    """Instances and captions of train2017, and the images of val2017; or these alone."""
+    if "instances" not in files:
+        return read_held_out(SPEC.name, [(files["val_instances"], SPEC.evaluation[0])], "val2017")
     file = read_instances(files["instances"])
     images = image_rows(file.images, file.image_index, SPEC.name, "train2017", exhaustive=True)
     links = link(file, images)

@@ -29,6 +29,8 @@ class Located(Record, frozen=True, kw_only=True):
     """Path by role; optional files that are not there are left out."""
     notes: tuple[str, ...] = ()
     """What was left unread or is not there though it could be, for the user to know."""
+    only_evaluation: bool = False
+    """Nothing but the images of evaluation sets, which other sources must not train on."""
 
 
 class Missing(Record, frozen=True, kw_only=True):
@@ -70,7 +72,23 @@ def locate(spec: SourceSpec, data: str, overrides: dict[str, str]) -> Located | 
         name=spec.name,
         files={file.role: paths[file.role] for file in complete[0] if file.role in there},
         notes=tuple(_notes(spec, there, complete[0], paths)),
+        only_evaluation=complete[0] in _evaluation_layouts(spec),
     )
+
+
+def without_training(spec: SourceSpec, located: Located) -> Located | None:
+    """The files with the images of evaluation sets alone, of a source whose training file is broken."""
+    for layout in _evaluation_layouts(spec):
+        files = {file.role: located.files[file.role] for file in layout if file.role in located.files}
+        if files and not located.only_evaluation:
+            return Located(name=spec.name, files=files, only_evaluation=True)
+    return None
+
+
+def _evaluation_layouts(spec: SourceSpec) -> list[tuple[FileSpec, ...]]:
+    """Layouts of files that are optional beside the training file."""
+    optional = {file.role for file in spec.layouts[0] if not file.required}
+    return [layout for layout in spec.layouts[1:] if {file.role for file in layout} <= optional]
 
 
 def is_there(path: str, file: FileSpec) -> bool:

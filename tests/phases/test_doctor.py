@@ -112,7 +112,7 @@ def test_complete_by_count_checksum_and_picture(
     source = SOURCES["coco"]
 
     def looked(**changes: object) -> doctor.Finding:
-        (layout,) = source.spec.layouts
+        layout = source.spec.layouts[0]
         files = (msgspec.structs.replace(layout[0], **changes), *layout[1:])
         spec = msgspec.structs.replace(source.spec, layouts=(files,), counts={"images": 36, "annotations": 1})
         monkeypatch.setitem(SOURCES, "coco", source._replace(spec=spec))

@@ -10,7 +10,7 @@ import pytest
 from pipelines.regions.join import IMAGES, Joined, Policy, SourceRows, join
 from schemas import ledger
 from schemas.records import Expression, Image, ImageText, Region, Scene
-from tests.factories import IMAGE_ID, box_mask, image, reasons, region, says, text
+from tests.factories import box_mask, image, reasons, region, says, text
 
 OPEN = Policy()
 
@@ -97,7 +97,7 @@ def test_every_outcome_is_counted() -> None:
         region(2, at=(30, 5, 4, 4)),
         region(3),
         region(4, mask=box_mask(1, 1, 3, 3, (80, 60))),
-        region(5, expressions=says("one", "two")),
+        region(5, expressions=says("a dog", "two")),
     ]
     made = joined(
         rows(
@@ -127,8 +127,8 @@ def test_every_outcome_is_counted() -> None:
         find=lambda paths: None if paths == ["gone.jpg"] else paths[0],
     )
     assert outcome(made) == {
-        "kept": 4,  # the image, its caption, region 2 and the expression of region 1
-        "duplicate_region": 3,  # region 3, and both expressions of region 5
+        "kept": 5,  # the image, its caption, region 2, the expression of region 1, and one of region 5
+        "duplicate_region": 2,  # region 3, and one expression of region 5
         "size_mismatch": 2,  # region 4, and region 61, which is the only one of its image
         "evaluation_split": 2,
         "no_regions": 2,  # image 2, and image 6 without its region
@@ -138,6 +138,7 @@ def test_every_outcome_is_counted() -> None:
     }
     (scene,) = made.scenes
     assert [one.region_id for one in scene.regions] == ["coco/1", "coco/2"]
+    assert [said.text for said in scene.regions[0].expressions] == ["a dog", "two"]
     details = {reject.key: reject.detail for reject in made.rejects if reject.detail}
     assert details["coco/3"] == "the mask of coco/1"
     assert details["coco/61"] == "mask (80, 60), image (60, 80)"
@@ -231,40 +232,6 @@ def test_nothing_to_join() -> None:
     assert joined() == Joined([], [], {(IMAGES, "images"): 0}, [])
 
 
-def test_the_same_mask_in_two_sources_stays() -> None:
-    """PACO's objects are LVIS's, and only PACO knows their colours."""
-    regions = [region(1, source="lvis"), region(1, source="paco", region_id="paco/1")]
-    made = joined(rows("lvis", [image("lvis")], regions=regions))
-    assert [one.region_id for one in made.scenes[0].regions] == ["lvis/1", "paco/1"]
-
-
-def test_a_picture_under_two_names_is_kept_out_and_split_as_one() -> None:
-    other = {"image_id": "vg/7"}
-    twin = image("vg", **other, same_as=IMAGE_ID, width=40, height=30)
-    mask = box_mask(1, 1, 3, 3, (30, 40))
-    sources = [
-        rows("coco", [image(split="coco_val2017")], regions=[region(1)]),
-        rows("vg", [twin], regions=[region(2, source="vg", region_id="vg/2", mask=mask, **other)]),
-    ]
-    barred = join(sources, Policy(exclude_evaluation=frozenset({"coco_val2017"})), lambda paths: paths[0])
-    assert barred.scenes == []
-    assert reasons(barred.rejects) == {"evaluation_split": 4}
-    both = join(sources, Policy(seed=3, val_fraction=0.5), lambda paths: paths[0]).scenes
-    assert [(scene.image_id, scene.width, scene.same_as) for scene in both] == [
-        (IMAGE_ID, 80, ""), ("vg/7", 40, IMAGE_ID),
-    ]  # fmt: skip
-    assert len({scene.split for scene in both}) == 1
-
-
-def test_a_picture_of_unknown_size_is_measured() -> None:
-    unknown = image(width=0, height=0)
-    words = text("", "image_text", turns=("What is it?", "A dog."))
-    made = join([rows("llava_pretrain", [unknown], [words])], Policy(), lambda paths: paths[0], lambda *_: (64, 48))
-    assert [(scene.width, scene.height, scene.regions) for scene in made.scenes] == [(64, 48, ())]
-    lost = join([rows("llava_pretrain", [unknown], [words])], Policy(), lambda paths: paths[0])
-    assert reasons(lost.rejects) == {"image_unreadable": 2}
-
-
 class WrongTexts(NamedTuple):
     """Calls these texts of RefCOCO wrong, whichever region they are for."""
 
@@ -296,20 +263,3 @@ def test_label_noise_takes_expressions_and_regions_that_have_no_other() -> None:
         [("refcoco", "left dog"), ("refcoco+", "a cat")]
     ]
     assert {one.key for one in made.rejects} == {"coco/5#refcoco:1", "coco/6#refcoco:2"}
-
-
-def test_captions_that_are_wanted_for_themselves_need_no_region() -> None:
-    sources = [rows("own", [image("own")], [text("A dog.", source="own")]), rows("coco", [], [text("A cat.")])]
-    assert joined(*sources).scenes == []
-    wanting = Policy(captions=frozenset({"own"}))
-    assert [len(scene.texts) for scene in joined(*sources, policy=wanting).scenes] == [2]
-
-
-def test_one_mask_with_two_phrases_is_two_regions_where_there_is_no_category() -> None:
-    said = [("a cup", 1), ("the handle of it", 2), ("a cup", 3)]
-    regions = [
-        region(n, "", source="vg", region_id=f"vg/{n}", expressions=says(phrase, source="vg")) for phrase, n in said
-    ]
-    made = joined(rows("vg", [image("vg")], regions=regions))
-    assert [one.region_id for one in made.scenes[0].regions] == ["vg/1", "vg/2"]
-    assert reasons(made.rejects) == {"duplicate_region": 1}

@@ -189,17 +189,19 @@ def test_what_does_not_say_which_image_it_is_is_a_reject(tmp_path: pathlib.Path)
         ("lvis", {"lvis_v1_val.json": "lvis_val"}),
         ("paco", {"paco_lvis_v1_val.json": "paco_val", "paco_lvis_v1_test.json": "paco_test"}),
         ("paco", {"paco_lvis_v1_test.json": "paco_test"}),
+        ("coco", {"annotations/instances_val2017.json": "coco_val2017"}),
     ],
 )
 def test_evaluation_images_are_kept_out_without_the_training_file(
     source: str, names: dict[str, str], tmp_path: pathlib.Path
 ) -> None:
-    (tmp_path / source).mkdir()
     for number, name in enumerate(names):
+        (tmp_path / source / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / source / name).write_text(json.dumps({"images": [picture(number), picture(number)]}))
     located = locate(SOURCES[source].spec, str(tmp_path), {})
     assert isinstance(located, Located)
-    assert [note for note in located.notes if "kept out" in note and "train.json" in note]
+    assert [note for note in located.notes if "kept out" in note and "train" in note]
+    assert located.only_evaluation
     reading = SOURCES[source].read(located.files)
     accounted(reading, source)
     assert [one.split for one in reading.images] == list(names.values())
