@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from schemas import ledger
 from schemas.errors import OspreyDataError
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from pipelines.phases.progress import Progress as Report
     from pipelines.phases.tally import Amount
     from pipelines.shards.manifest import Manifest
+
+MUCH = 0.05
+"""A share of a source's records that is not lost without a word on the screen."""
+MOST_REASONS = 4
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -67,6 +72,10 @@ def show_manifest(manifest: Manifest) -> None:
     out.print(table)
     for kind, entry in manifest.kinds.items():
         _tell_missing(kind, entry.rows, manifest)
+    for (source, unit), (read, lost) in ledger.losses(manifest.ledger).items():
+        if lost.total() > MUCH * read:
+            reasons = ", ".join(f"{reason} {count:,}" for reason, count in lost.most_common(MOST_REASONS))
+            out.print(f"{source}: {lost.total():,} of {read:,} {unit} were no use: {reasons}")
     rejected = sum(sum(line.rejected.values()) for line in manifest.ledger)
     out.print(f"ledger: {len(manifest.ledger)} lines, {rejected:,} rejects, each with its reason in rejects/")
 

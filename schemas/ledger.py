@@ -71,6 +71,13 @@ REASONS = {
 }
 
 
+AS_MEANT = frozenset((
+    "evaluation_split", "over_limit", "label_noise", "region_cap", "row_cap", "crowd", "duplicate_text",
+    "duplicate_region", "no_regions", "ignored",
+))  # fmt: skip
+"""Reasons that sound data meets too: what the recipe wants left out, and what holds nothing new."""
+
+
 class LedgerLine(Record, frozen=True, kw_only=True):
     """One line: read = kept + sum(rejected), always."""
 
@@ -106,6 +113,20 @@ def lines(stage: str, read: Mapping[tuple[str, str], int], rejects: Iterable[Rej
     for one in made:
         one.check()
     return made
+
+
+def losses(lines: Iterable[LedgerLine]) -> dict[tuple[str, str], tuple[int, Counter[str]]]:
+    """What faults took before any kind was built, by (source, unit): records read, and how many for each reason.
+
+    Reasons that sound data meets too (`AS_MEANT`) are not counted.
+    """
+    found: dict[tuple[str, str], tuple[int, Counter[str]]] = {}
+    for one in lines:
+        if one.stage in ("ingest", "regions", "join"):
+            read, lost = found.get((one.source, one.unit), (0, Counter()))
+            faults = Counter({reason: n for reason, n in one.rejected.items() if reason not in AS_MEANT})
+            found[one.source, one.unit] = max(read, one.read), lost + faults
+    return found
 
 
 def merge(lines: Iterable[LedgerLine]) -> list[LedgerLine]:

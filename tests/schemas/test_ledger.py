@@ -69,3 +69,17 @@ def test_reasons_and_code_agree() -> None:
     assert {reason for reason in REASONS if f'"{reason}"' not in code} == set()
     given = set(re.findall(r'(?:(?<!finish_)reason=|BadReply\(|BadMask\()"(\w+)"', code))
     assert given - set(REASONS) == set()
+
+
+def test_losses_are_what_faults_took() -> None:
+    first = line(10, 6, {"empty_mask": 3, "crowd": 1})
+    second = line(6, 1, {"evaluation_split": 2, "size_mismatch": 2, "empty_mask": 1}, source="coco")
+    built = LedgerLine(stage="build:mask_text", source="coco", unit="annotations", read=1, kept=0,
+                       rejected={"no_category": 1})  # fmt: skip
+    assert ledger.losses([first, second, built]) == {
+        ("coco", "annotations"): (10, {"empty_mask": 4, "size_mismatch": 2}),
+    }
+
+
+def test_reasons_that_sound_data_meets_are_reasons() -> None:
+    assert set(REASONS) >= ledger.AS_MEANT
