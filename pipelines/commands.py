@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import pyarrow as pa
+
 from pipelines import console, storage
 from pipelines.builders.context import OPENAI
 from pipelines.generation.engine import Outcome
@@ -115,7 +117,11 @@ def validate(layout: Layout) -> None:
     """Check a finished build; BuildError names the expectations that it breaks."""
     with console.bars() as progress:
         report = validate_output(layout.out, progress)
-    write_report(layout.out, read_plan(layout).data if storage.exists(layout.plan) else None)
+    try:
+        write_report(layout.out, read_plan(layout).data if storage.exists(layout.plan) else None)
+    except (OSError, KeyError, pa.ArrowException) as error:
+        report.require()  # names the shard that cannot be read
+        raise BuildError(f"no report was written: {error}", hint="The data passes its checks.") from error
     report.require()
     console.out.print(f"{layout.out}: {report.rows:,} rows in {report.shards} shards pass {len(report.checks)} checks")
 

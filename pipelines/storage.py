@@ -8,6 +8,7 @@ half written under a final name.
 import json
 import os
 import posixpath
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,12 +65,17 @@ def remove(path: str) -> None:
 
 
 def make_folder(path: str) -> None:
-    """Make a folder with those above it; BuildError where that cannot be, such as where a file has its name."""
+    """Make a folder to write to, with those above it.
+
+    BuildError where that cannot be: a file has its name, or nothing can be written there.
+    """
     fs, name = fsspec.url_to_fs(path)
     try:
         fs.makedirs(name, exist_ok=True)
+        if is_local(path):
+            tempfile.TemporaryFile(dir=name).close()
     except OSError as error:
-        raise BuildError(f"{path} cannot be made a folder: {error}", hint="Name another folder.") from error
+        raise BuildError(f"{path} is no folder to write to: {error}", hint="Name another folder.") from error
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pipelines.exchange.captions_export import Numbers
 from pipelines.exchange.osprey_export import Unfit
 from pipelines.qa.reading import column_pieces
 from pipelines.segmentation.coco_file import CATEGORY
-from pipelines.shards.manifest import Manifest, read_manifest
+from pipelines.shards.manifest import Manifest, read_manifest, verify_files
 from pipelines.sources.osprey_724k import FILES
 from schemas.errors import RecipeError
 
@@ -65,11 +65,14 @@ def write(out: str, to: str, format: str, kinds: Sequence[str] = (), progress: P
     """Write a build's rows below the folder `to`.
 
     Raises:
-        BuildError: there is no finished build in `out`.
+        BuildError: there is no finished build in `out`, its shards are not those of its manifest, or `to` cannot be
+            written to.
         RecipeError: the build has no rows of a kind that is asked for.
     """
     manifest = read_manifest(out)
     chosen = _chosen(manifest, kinds)
+    verify_files(out, msgspec.structs.replace(manifest, kinds={kind: manifest.kinds[kind] for kind in chosen}))
+    storage.make_folder(to)
     made = Files(Counter(), Counter(), Counter())
     targets = list(_targets(manifest, chosen, format))
     for number, target in enumerate(targets):

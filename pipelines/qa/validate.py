@@ -58,8 +58,13 @@ class ValidationReport(Record, frozen=True, kw_only=True):
         names = [f"{check.name} ({check.failed})" for check in self.checks if check.failed]
         raise BuildError(
             f"the data breaks {len(names)} expectation{'s' * (len(names) > 1)}: {', '.join(names)}",
-            hint="\n".join([*(_told(failure) for failure in self.failures[:5]), "All of them: qa/validation.json"]),
+            hint="\n".join([*(_told(failure) for failure in self.failures[:5]), *self._advice()]),
         )
+
+    def _advice(self) -> list[str]:
+        damaged = any(failure.expectation == "files_as_in_manifest" for failure in self.failures)
+        again = ["Damaged or missing shards: `osprey-data assemble` with this --out writes them again."]
+        return [*(again if damaged else []), "All of them: qa/validation.json"]
 
 
 def validate_output(
@@ -154,10 +159,19 @@ class _Walk:
         return [
             *_stray_files(self.out, {file.path for _, file in self.files}),
             *_count_failures(self.manifest, self.found, self.unread),
-            *self.crossing.failures(self.out),
+            *_guarded(lambda: self.crossing.failures(self.out), "files_as_in_manifest", "data"),
             *ledger_failures(self.manifest.ledger),
-            *reject_failures(self.out, self.manifest.ledger),
+            *_guarded(lambda: reject_failures(self.out, self.manifest.ledger), "rejects_match_ledger", "rejects"),
         ]
+
+
+def _guarded(find: Callable[[], list[Failure]], expectation: str, folder: str) -> list[Failure]:
+    """What a search finds; that it cannot read a file of the folder is a failure like others."""
+    try:
+        return find()
+    except (OSError, pa.ArrowException) as error:
+        detail = f"a file below {folder}/ cannot be read: {error}"
+        return [Failure(expectation=expectation, kind="", file=folder, count=1, examples=(folder,), detail=detail)]
 
 
 def _at_least_one(file: Any) -> Iterator[pa.Table]:

@@ -229,6 +229,27 @@ def test_a_data_folder_that_is_not_there(tmp_path: pathlib.Path, osprey_data: Ru
     assert "--no-check-pictures" in ran.err
 
 
+def test_a_shard_cut_in_half(once: pathlib.Path, tmp_path: pathlib.Path, osprey_data: Run) -> None:
+    """What reads a build says which shard is damaged and what to do."""
+    out = pathlib.Path(shutil.copytree(once, tmp_path / "out"))
+    shard = next((out / "data").rglob("*.parquet"))
+    shard.write_bytes(shard.read_bytes()[: shard.stat().st_size // 2])
+    for ran in (osprey_data("validate", out), osprey_data("export", out, "--to", tmp_path / "to")):
+        assert ran.code == 1
+        assert str(shard.relative_to(out)) in ran.err
+        assert "osprey-data assemble" in ran.err
+        assert "Traceback" not in ran.said
+    assert not (tmp_path / "to").exists()
+
+
+def test_export_to_where_nothing_can_be_written(once: pathlib.Path, tmp_path: pathlib.Path, osprey_data: Run) -> None:
+    (tmp_path / "file").write_text("")
+    for to in (tmp_path / "file", pathlib.Path("/proc")):
+        ran = osprey_data("export", once, "--to", to)
+        assert ran.code == 1
+        assert f"{to} is no folder to write to" in ran.err
+
+
 def test_unknown_words(once: pathlib.Path, tmp_path: pathlib.Path, osprey_data: Run) -> None:
     assert "no format" in osprey_data("export", once, "--to", tmp_path, "--format", "yaml").err
     assert "no rows of mask_text" in osprey_data("export", once, "--to", tmp_path, "--kinds", "mask_text").err

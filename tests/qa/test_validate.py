@@ -125,6 +125,12 @@ def test_a_broken_build_fails_its_expectation_alone(
     assert list(broken(tmp_path)) == [expectation]
 
 
+def test_rejects_that_cannot_be_read(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path)
+    (tmp_path / "rejects/all.parquet").write_bytes(b"PAR1")
+    assert "cannot be read" in broken(tmp_path)["rejects_match_ledger"].detail
+
+
 def test_a_changed_byte_is_seen(tmp_path: pathlib.Path) -> None:
     builds.write(tmp_path)
     _change(MASK_TEXT)(tmp_path)
