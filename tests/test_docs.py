@@ -7,6 +7,7 @@ import pathlib
 import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -62,10 +63,10 @@ def generated(marker: str, content: str, request: pytest.FixtureRequest) -> None
 
 
 def test_output_of_the_first_command(built: tuple[pathlib.Path, str], request: pytest.FixtureRequest) -> None:
-    """From the table of kinds on; before it stand remarks on the sources."""
+    """What follows the table of kinds, which stands in a section of its own."""
     printed = [line.rstrip() for line in built[1].splitlines()]
-    table = printed[next(number for number, line in enumerate(printed) if line.startswith("kind ")) :]
-    generated("output of build-dataset", "\n".join(["```text", *table, "```", ""]), request)
+    end = printed[next(number for number, line in enumerate(printed) if line.startswith("ledger: ")) :]
+    generated("output of build-dataset", "\n".join(["```text", *end, "```", ""]), request)
 
 
 def test_table_of_kinds(built: tuple[pathlib.Path, str], request: pytest.FixtureRequest) -> None:
@@ -75,14 +76,14 @@ def test_table_of_kinds(built: tuple[pathlib.Path, str], request: pytest.Fixture
 
 
 def test_snippet(built: tuple[pathlib.Path, str], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(built[0].parent)
     monkeypatch.setenv("HF_HOME", str(tmp_path))
-    names = {"OUT": str(built[0] / "dataset"), "DATA": str(built[0] / "scenes")}
+    names: dict[str, Any] = {}
     exec(block("run by tests/test_docs.py"), names)
     from PIL import Image
 
-    drawn, row = Image.open(tmp_path / "region1.png"), names["row"]
-    original = Image.open(pathlib.Path(names["DATA"], row["image"]["path"])).convert("RGB")  # type: ignore[index]
+    drawn, row = Image.open("region1.png"), names["row"]
+    original = Image.open(pathlib.Path(names["DATA"], row["image"]["path"])).convert("RGB")
     assert drawn.size == original.size
     assert drawn.tobytes() != original.tobytes()
 
