@@ -107,12 +107,16 @@ def show_outlook(lines: Sequence[Line], sources: Sequence[SourceLine], work: str
     before = Table("source", "DATA has", "left out before any kind is built", box=None, pad_edge=False)
     for one in sources:
         before.add_row(one.source, one.there, "; ".join(one.lost))
-    out.print(table, "", before, "", soft_wrap=False)
-    out.print(
-        "A row counts for every source that it is told by. "
-        f"Nothing is built: what was read is kept under {work}, for the build to go on with.",
-        soft_wrap=False, markup=False,
-    )  # fmt: skip
+    _show(table)
+    out.print()
+    _show(before)
+    out.print()
+    _show(
+        Text(
+            "A row counts for every source that it is told by. "
+            f"Nothing is built: what was read is kept under {work}, for the build to go on with."
+        )
+    )
 
 
 def _turns(amount: Amount) -> str:
@@ -122,31 +126,64 @@ def _turns(amount: Amount) -> str:
     return f"{amount.turns:,} + ?" if amount.turns else "?"
 
 
-STATES = {"complete": "green", "partly": "yellow", "found": "green", "broken": "red", "missing": "dim"}
+STATES = {
+    "complete": "green", "partly": "yellow", "found": "green",
+    "broken": "red", "incomplete": "yellow", "missing": "dim",
+}  # fmt: skip
+UNBROKEN = 10_000
+"""Columns of what is not printed to a terminal: there a line is as long as it has to be, for `grep` and copying."""
+
+
+def _show(*what: object) -> None:
+    """Print, folded to the width of a terminal, but of nothing else."""
+    wide = out if out.is_terminal else Console(file=out.file, width=UNBROKEN, highlight=False)
+    wide.print(*what, soft_wrap=False)
 
 
 def show_diagnosis(diagnosis: Diagnosis) -> None:
     """A table of sources, what each lacks, and which of them share images with evaluation sets."""
+    if diagnosis.empty:
+        _show_expected(diagnosis)
+    else:
+        _show_findings(diagnosis)
+        _show_overlap(diagnosis)
+    _show_unused(diagnosis)
+
+
+def _show_expected(diagnosis: Diagnosis) -> None:
+    """Where nothing is there: a file of each source, and who offers it."""
+    out.print("None of these is there:")
+    for one in diagnosis.findings:
+        out.print(Text(f"  {one.expected}: {one.offered}"))
+
+
+def _show_findings(diagnosis: Diagnosis) -> None:
     table = Table("source", "state", "DATA has", "pictures", "for the kinds", box=None, pad_edge=False)
     for column in table.columns:
         column.overflow = "fold"
     for one in diagnosis.findings:
-        counts = "\n".join(f"{read:,} of {official:,} {unit}" for unit, read, official in one.counts)
+        counts = "\n".join(_count(*count) for count in one.counts)
         present = "{:,} of {:,}".format(*one.pictures) if one.pictures and one.pictures[1] else ""
         state = Text(one.state, style=STATES[one.state])
         table.add_row(one.name, state, counts or "\n".join(one.files), present, ", ".join(one.kinds) or one.serves)
-    out.print(table, soft_wrap=False)
+    _show(table)
     for one in diagnosis.findings:
         for what in one.wanting:
-            out.print(Text(f"{one.name}: {what}", style=STATES[one.state]), soft_wrap=False)
+            _show(Text(f"{one.name}: {what}", style=STATES[one.state]))
         for what in one.notes:
-            out.print(Text(f"{one.name}: {what}"), soft_wrap=False)
-    _show_overlap(diagnosis)
+            _show(Text(f"{one.name}: {what}"))
+
+
+def _count(unit: str, read: int, official: int) -> str:
+    return f"{read:,} of {official:,} {unit}" if official else f"{read:,} {unit}"
 
 
 def _show_overlap(diagnosis: Diagnosis) -> None:
     """Two matrices, evaluation sets by sources; what is nowhere in a set has no column."""
-    for unit, means in (("images", "images in evaluation sets"), ("annotations", "annotations in them, by id")):
+    for unit, means in (
+        ("images", "Training images that evaluation sets have too"),
+        ("annotations", "Training annotations that evaluation sets have too (the same id)"),
+    ):
         lines = [line for line in diagnosis.overlap if getattr(line, unit)]
         sources = list(dict.fromkeys(line.source for line in lines))
         table = Table("", *sources, box=None, pad_edge=False)
@@ -156,10 +193,17 @@ def _show_overlap(diagnosis: Diagnosis) -> None:
         for column in table.columns[1:]:
             column.justify = "right"
         if lines:
-            out.print("", f"Training {means}", table, soft_wrap=False)
+            _show(Text(f"\n{means}"))
+            _show(table)
     if diagnosis.unknown_sets:
         names = ", ".join(diagnosis.unknown_sets)
-        out.print(Text(f"\nNo file under DATA names an image of: {names}"), soft_wrap=False)
+        _show(Text(f"\nNot guarded, because no file under DATA lists their images: {names}"))
+
+
+def _show_unused(diagnosis: Diagnosis) -> None:
+    for source, recipe in diagnosis.unused:
+        use = f"is there, but not in this recipe: --recipe {recipe}" if recipe else "is there, but in no recipe of ours"
+        _show(Text(f"{source} {use}"))
 
 
 def fail(error: OspreyDataError) -> None:

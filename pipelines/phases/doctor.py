@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from pipelines import storage
 from pipelines.phases import pictures
+from pipelines.phases.datafolder import check_folder, parts_there, unused
 from pipelines.phases.progress import Progress
 from pipelines.regions import overlap
 from pipelines.regions.overlap import Listing, Overlap
@@ -30,6 +31,7 @@ RANGES = 32
 """Slot ranges in which the overlap is counted, at most."""
 
 COMPLETE, PARTLY, FOUND, BROKEN, MISSING = "complete", "partly", "found", "broken", "missing"
+INCOMPLETE = "incomplete"
 
 
 class Finding(NamedTuple):
@@ -37,11 +39,12 @@ class Finding(NamedTuple):
 
     name: str
     state: str
-    """`complete`; `partly` there; `found` where only names were looked at; `broken`; `missing`."""
+    """`complete`; `partly` there; `found` where only names were looked at; `broken`; `missing`; `incomplete` where some
+    files are there, but too few to read any."""
     files: list[str]
     """Names of the files that are there, with their sizes."""
     counts: list[tuple[str, int, int]]
-    """(unit, read, the authors' count)."""
+    """(unit, read, the authors' count or 0 where there is none)."""
     pictures: tuple[int, int] | None
     """Of the training images, (those whose picture is there, all)."""
     kinds: list[str]
@@ -50,6 +53,16 @@ class Finding(NamedTuple):
     """What is broken, differs or lacks, and where it is offered."""
     notes: list[str]
     """What else a user should know, such as files that are not read."""
+
+    @property
+    def expected(self) -> str:
+        """The file under DATA that tells most of the source."""
+        return SOURCES[self.name].spec.layouts[0][0].path
+
+    @property
+    def offered(self) -> str:
+        """Who offers that file."""
+        return SOURCES[self.name].spec.layouts[0][0].where
 
     @property
     def serves(self) -> str:
@@ -65,15 +78,27 @@ class Diagnosis(NamedTuple):
     """Empty where the sources were not read."""
     unknown_sets: list[str]
     """Evaluation sets of which no file is there: nobody knows what is in them."""
+    unused: list[tuple[str, str]] = []
+    """Sources that are there though the recipe has not got them, and a recipe that has ("" for none of ours)."""
 
     @property
     def usable(self) -> bool:
         """Whether anything can be built."""
-        return any(finding.state not in (BROKEN, MISSING) for finding in self.findings)
+        return any(finding.state not in (BROKEN, INCOMPLETE, MISSING) for finding in self.findings)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing at all of the recipe's sources."""
+        return all(finding.state == MISSING for finding in self.findings)
 
 
 def diagnose(recipe: Recipe, data: str, work: str, progress: Progress, *, quick: bool = False) -> Diagnosis:
-    """Look at every source of the recipe; `quick` does not read the files."""
+    """Look at every source of the recipe; `quick` does not read the files.
+
+    Raises:
+        SourceError: where `data` is no folder, may not be read, or lies one folder too deep.
+    """
+    check_folder(recipe, data)
     findings, caches = [], []
     for number, (name, settings) in enumerate(recipe.sources.items()):
         progress(f"looking at sources: {name}", number, len(recipe.sources))
@@ -85,7 +110,7 @@ def diagnose(recipe: Recipe, data: str, work: str, progress: Progress, *, quick:
     seen = _overlap(caches)
     known = {line.evaluation_set for line in seen}
     unknown = [name for name in recipe.exclude_evaluation or () if name not in known] if caches else []
-    return Diagnosis(findings, seen, unknown)
+    return Diagnosis(findings, seen, unknown, unused(recipe, data))
 
 
 def _look(
@@ -94,16 +119,19 @@ def _look(
     kinds = [kind for kind, settings in recipe.kinds.items() if place.name in settings.sources]
     found = Finding(place.name, MISSING, [], [], None, kinds, [], [])
     if isinstance(place, Missing):
-        return found._replace(wanting=[_offer(place, data)]), None
+        there = [_below(path, data) for path in parts_there(place, data, recipe.sources[place.name].files)]
+        offer = f"{', '.join(there)} {'is' if len(there) == 1 else 'are'} there, but " if there else ""
+        state = INCOMPLETE if there else MISSING
+        return found._replace(state=state, files=there, wanting=[f"{offer}{_offer(place, data)}"]), None
     specs = SOURCES[place.name].spec.roles()
     found = found._replace(
         state=FOUND,
         files=[f"{_below(path, data)} ({_size_text(path)})" for path in place.files.values()],
         wanting=[
             *(fault for role, path in place.files.items() for fault in _differs(specs[role], path, quick)),
-            *_optional(place),
+            *_optional(place, spare=False),
         ],
-        notes=list(_notes(place, data)),
+        notes=[*_optional(place, spare=True), *_notes(place, data)],
     )
     if quick:
         return found, None
@@ -113,12 +141,12 @@ def _look(
         return found._replace(state=BROKEN, wanting=[f"{error.message}. {error.hint}", *found.wanting]), None
 
 
-def _optional(place: Located) -> Iterator[str]:
+def _optional(place: Located, *, spare: bool) -> Iterator[str]:
     """Files of the layout that is read which are not there, though it can be read without."""
     layouts = SOURCES[place.name].spec.layouts
     chosen = next(layout for layout in layouts if {file.role for file in layout if file.required} <= set(place.files))
     for file in chosen:
-        if file.role not in place.files:
+        if file.role not in place.files and file.spare == spare:
             yield f"no {file.path}{file.lacking and f': {file.lacking}'}: {file.where}"
 
 
@@ -179,12 +207,12 @@ def _counted(found: Finding, cache: SourceCache, images: ImageSettings, data: st
 
 
 def _counts(cache: SourceCache) -> Iterator[tuple[str, int, int]]:
-    """The authors' counts that can be held against what was read.
+    """The authors' counts that can be held against what was read; of data of one's own everything that was read.
 
     Images are those with something to build from: of evaluation images often no more than a list is read.
     """
     read = cache.read() | {"categories": len(cache.vocabulary()), "images": len(_used_images(cache))}
-    for unit, official in SOURCES[cache.name].spec.counts.items():
+    for unit, official in (SOURCES[cache.name].spec.counts or dict.fromkeys(read, 0)).items():
         if read.get(unit):
             yield unit, read[unit], official
 

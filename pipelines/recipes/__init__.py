@@ -35,6 +35,13 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
+def using(source: str) -> str:
+    """The name of a recipe of ours that has the source, the default where it has; "" where none has."""
+    ordered = sorted(names(), key=lambda name: name != DEFAULT)
+    having = (name for name in ordered if source in _typed(_parse(name), name).sources)
+    return next(having, "")
+
+
 def load(name: str, *, sources: Iterable[str], kinds: Iterable[str], evaluation_sets: Iterable[str]) -> Recipe:
     """The recipe of that name, or at that path.
 

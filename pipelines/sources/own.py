@@ -33,7 +33,7 @@ from pipelines.sources.text import clean_line
 from schemas.errors import SourceError
 from schemas.records import Category, Image, ImageText
 
-_WHERE = "https://cocodataset.org/#format-data (the format; the data are your own)"
+_WHERE = "a file of your own, in COCO's format (https://cocodataset.org/#format-data)"
 
 SPEC = SourceSpec(
     name="own",
@@ -45,7 +45,14 @@ SPEC = SourceSpec(
     layouts=(
         (
             FileSpec(role="annotations", path="own/annotations.json", where=_WHERE),
-            FileSpec(role="captions", path="own/captions.json", where=_WHERE, required=False),
+            FileSpec(
+                role="captions",
+                path="own/captions.json",
+                where=_WHERE,
+                required=False,
+                spare=True,
+                lacking="images have the captions of their own records, if any",
+            ),
         ),
     ),
     counts={},

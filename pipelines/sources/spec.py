@@ -27,6 +27,8 @@ class FileSpec(Record, frozen=True, kw_only=True):
     where: str
     """The page that offers it, with a word on registration where there is any."""
     required: bool = True
+    spare: bool = False
+    """Whoever does without this file, which is not required, lacks nothing that belongs to the data set."""
     suffix: str = ""
     """Not empty where `path` is a folder: its files of this suffix, at any depth, are read."""
     note: str = ""
