@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import msgspec
 import typer
@@ -37,6 +37,8 @@ app = typer.Typer(
 )
 cli_files.add_to(app)
 BEAM = cli_files.BEAM
+INTERRUPTED = 130
+"""Exit status of what Ctrl-C ends, as shells have it."""
 
 
 @app.command()
@@ -191,9 +193,28 @@ def main() -> None:
     except OspreyDataError as error:
         console.fail(error)
         sys.exit(1)
+    except OSError as error:
+        console.fail(_refused(error))
+        sys.exit(1)
     except KeyboardInterrupt:
-        console.err.print("interrupted; the same command goes on where this one stopped")
-        sys.exit(130)
+        _interrupted()
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # so Typer passes on Ctrl-C
+            _interrupted()
+        raise
+
+
+def _refused(error: OSError) -> OspreyDataError:
+    """What the operating system does not let us do."""
+    named = f"{error.filename}: " if error.filename else ""
+    return OspreyDataError(
+        f"{named}{error.strerror or error}", hint="Look whether it may be read or written (ls -l), and for space (df)."
+    )
+
+
+def _interrupted() -> NoReturn:
+    console.err.print("interrupted; the same command goes on where this one stopped")
+    sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,13 @@
 """Running a Beam pipeline: in this process, in several, or on a cluster by Beam's own flags."""
 
 import argparse
+import logging
+import signal
 import sys
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
@@ -56,8 +60,14 @@ def _check_runner(name: str) -> None:
 def run(build: Callable[[beam.Pipeline], object], running: Running) -> None:
     """Build a pipeline and run it to its end.
 
-    The runner is named here: Beam's `DirectRunner` would first try to download another one.
+    The runner is named here: Beam's `DirectRunner` would first try to download another one. Ctrl-C is raised as
+    KeyboardInterrupt, whatever Beam makes of it.
     """
+    with _interruptible():
+        _run(build, running)
+
+
+def _run(build: Callable[[beam.Pipeline], object], running: Running) -> None:
     options = PipelineOptions(list(running.beam_flags), save_main_session=False)
     if any(flag.startswith("--runner") for flag in running.beam_flags):
         with beam.Pipeline(options=options) as pipeline:
@@ -76,3 +86,40 @@ def _processes() -> SubprocessSDKEnvironment:
 def spread(pipeline: beam.Pipeline, items: Sequence[object]) -> beam.PCollection:
     """The items as elements that are shared out among the workers."""
     return pipeline | "List" >> beam.Create(list(items)) | "ShareOut" >> beam.Reshuffle()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """While the block runs, Ctrl-C silences Beam's threads, each of which would log how it was torn off."""
+    own = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, _stop) if own else None
+    try:
+        yield
+    except Exception as error:
+        if interrupted(error):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if own:
+            signal.signal(signal.SIGINT, before)
+
+
+def interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: in its chain, or in the text of one that Beam made of it."""
+    if error is None or isinstance(error, KeyboardInterrupt):
+        return error is not None
+    if isinstance(error, RuntimeError) and "KeyboardInterrupt" in str(error):
+        return True
+    return interrupted(error.__cause__ or error.__context__)
+
+
+def _stop(_signal: int, _frame: Any) -> None:
+    """What is still said after this comes from threads whose work is given up; the process is about to end."""
+    for name in ("apache_beam", "grpc"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    threading.excepthook = _say_nothing
+    raise KeyboardInterrupt
+
+
+def _say_nothing(_error: threading.ExceptHookArgs) -> None:
+    pass

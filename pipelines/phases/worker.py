@@ -3,9 +3,11 @@
 import json
 import logging
 import os
+import signal
 import sys
 import warnings
 
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the process that started this one ends it
 logging.disable(logging.WARNING)
 warnings.simplefilter("ignore")
 
