@@ -93,17 +93,17 @@ def _tell_missing(kind: str, rows: int, manifest: Manifest) -> None:
 
 def show_outlook(lines: Sequence[Line], sources: Sequence[SourceLine], work: str) -> None:
     """What a recipe would give beside the paper's counts."""
-    table = Table("kind, source", "rows", "regions", "turns", "paper", "why", box=None, pad_edge=False)
-    for column in table.columns[1:5]:
+    paper = ["paper"] if any(line.paper for line in lines) else []
+    table = Table("kind, source", "rows", "regions", "turns", *paper, "why", box=None, pad_edge=False)
+    for column in table.columns[1:-1]:
         column.justify = "right"
         column.no_wrap = True
     for line in lines:
         whole = not line.source
         cells = [f"{line.amount.rows:,}", f"{line.amount.regions:,}", _turns(line.amount)]
-        table.add_row(
-            line.kind if whole else f"  {line.source}", *cells, f"{line.paper:,}" if line.paper else "",
-            "; ".join(line.why), style="bold" if whole else "",
-        )  # fmt: skip
+        cells += [f"{line.paper:,}" if line.paper else ""] * len(paper)
+        name = line.kind if whole else f"  {line.source}"
+        table.add_row(name, *cells, "; ".join(line.why), style="bold" if whole else "")
     before = Table("source", "DATA has", "left out before any kind is built", box=None, pad_edge=False)
     for one in sources:
         before.add_row(one.source, one.there, "; ".join(one.lost))

@@ -7,12 +7,13 @@ from typing import NamedTuple
 from pipelines.phases.plan import Plan
 from pipelines.phases.tally import ALL, Amount
 from pipelines.qa.figures import PAPER_UNIT
+from pipelines.recipes.giving import need
 from pipelines.shards.manifest import PAPER_COUNTS
 from pipelines.sources import SOURCES
 from schemas.ledger import LedgerLine
 
 MOST_REASONS = 3
-NOTHING = "has nothing for this kind"
+EVALUATION_ALONE = "only its evaluation images can be read"
 UNITS = ("annotations", "expressions", "records", "images")
 """By which it is said how much of a source is there: the first that its authors counted and the reader counts."""
 
@@ -48,7 +49,7 @@ def _kind(plan: Plan, kind: str, missing: Collection[str]) -> Iterator[Line]:
     for source in plan.recipe.kinds[kind].sources:
         own = amounts.get(source, Amount())
         why = _about_source(plan, kind, source) if source in plan.sources else [_not_read(source, missing)]
-        yield Line(kind, source, own, why or ([] if own.rows else [NOTHING]))
+        yield Line(kind, source, own, why or ([] if own.rows else [_why_nothing(plan, kind, source)]))
 
 
 def _about_kind(plan: Plan, kind: str, amount: Amount, paper: int | None) -> Iterator[str]:
@@ -77,6 +78,28 @@ def _about_source(plan: Plan, kind: str, source: str) -> list[str]:
     return _reasons(line for line in plan.ledger if (line.source, line.stage) == (source, f"build:{kind}"))
 
 
+def _why_nothing(plan: Plan, kind: str, source: str) -> str:
+    """Why a source of which nothing was rejected for the kind has no row of it either."""
+    lines, wanted = _before(plan, source), need(kind, plan.recipe.kinds[kind])
+    read = {line.unit for line in lines if line.stage == "ingest" and line.read}
+    if _evaluation_alone(lines):
+        return EVALUATION_ALONE
+    known = {wanted.unit, "records"} if wanted.unit == "captions" else {wanted.unit}
+    if source not in wanted.sources or (wanted.unit and not known & read):
+        return f"has no {wanted.what}"
+    lost = ", ".join(_reasons(lines))
+    return f"nothing of it is left: {lost}" if lost else f"has no {wanted.what}"
+
+
+def _before(plan: Plan, source: str) -> list[LedgerLine]:
+    return [line for line in plan.ledger if line.source == source and line.stage in ("ingest", "regions", "join")]
+
+
+def _evaluation_alone(lines: Iterable[LedgerLine]) -> bool:
+    """Whether nothing but images was read, as of a source whose training file is broken or absent."""
+    return {line.unit for line in lines if line.stage == "ingest"} == {"images"}
+
+
 def before_building(plan: Plan, missing: Collection[str] = ()) -> list[SourceLine]:
     """Each source of the recipe: how much of it is there, and what reading, masks and the join left out."""
     return [
@@ -88,7 +111,9 @@ def before_building(plan: Plan, missing: Collection[str] = ()) -> list[SourceLin
 
 
 def _read(plan: Plan, source: str) -> tuple[str, list[str]]:
-    lines = [line for line in plan.ledger if line.source == source and line.stage in ("ingest", "regions", "join")]
+    lines = _before(plan, source)
+    if _evaluation_alone(lines):
+        return EVALUATION_ALONE, []
     return coverage(source, {line.unit: line.read for line in lines if line.stage == "ingest"}), _reasons(lines)
 
 

@@ -10,6 +10,7 @@ import msgspec
 import yaml
 
 from pipelines import storage
+from pipelines.recipes.giving import NEEDS, OF_SEVERAL, need
 from schemas.errors import RecipeError
 from schemas.licenses import FROM_FREE_TO_STRICT
 from schemas.recipe import KindSettings, Recipe, SourceSettings
@@ -21,7 +22,7 @@ FULL = f"pipelines/recipes/{DEFAULT}.yaml"
 """Shows every key."""
 
 HEEDING = {
-    "regions": ("description", "conversation", "short_form"),
+    "regions": OF_SEVERAL,
     "regions_per_image": (
         "mask_text", "description", "conversation", "short_form", "part_category", "part_attribute",
         "positive_negative", "region_caption",
@@ -63,6 +64,7 @@ def load(name: str, *, sources: Iterable[str], kinds: Iterable[str], evaluation_
         _check_names(name, f"kinds.{kind}.sources", settings.sources, recipe.sources)
         _check_some(name, f"kinds.{kind}.sources", settings.sources, recipe.sources)
         _check_once(name, f"kinds.{kind}.sources", settings.sources)
+        _check_given(name, kind, settings)
         _check_heeded(name, kind, settings)
         _check_names(name, f"kinds.{kind}.regions_per_image", settings.regions_per_image, settings.sources)
         _check_caps(name, kind, settings)
@@ -166,6 +168,19 @@ def _check_once(recipe: str, key: str, given: Sequence[str]) -> None:
     twice = [name for place, name in enumerate(given) if name in given[:place]]
     if twice:
         raise RecipeError(f"recipe {recipe}: {key}: {twice[0]!r} stands there twice", hint="Name it once.")
+
+
+def _check_given(recipe: str, kind: str, settings: KindSettings) -> None:
+    """A source that has nothing the kind is built from would give no row, without a word."""
+    wanted = need(kind, settings)
+    for source in settings.sources:
+        if source not in wanted.sources:
+            all_regions = wanted != NEEDS[kind] and source in NEEDS[kind].sources
+            raise RecipeError(
+                f"recipe {recipe}: kinds.{kind}.sources: {source} has no {wanted.what}",
+                hint=f"Sources that have: {', '.join(wanted.sources)}."
+                + (" Or write `regions: all`, for regions without such." if all_regions else ""),
+            )
 
 
 def _check_heeded(recipe: str, kind: str, settings: KindSettings) -> None:

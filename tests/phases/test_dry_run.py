@@ -1,6 +1,7 @@
 """`plan --dry-run` says what a build then has, beside the paper's counts, and writes no row."""
 
 import pathlib
+import pickle
 import re
 import shutil
 
@@ -9,7 +10,7 @@ from msgspec import structs
 
 from pipelines import recipes
 from pipelines.phases.layout import Layout
-from pipelines.phases.outlook import NOTHING, before_building, outlook, share
+from pipelines.phases.outlook import before_building, outlook, share
 from pipelines.phases.plan import Job, make_plan
 from pipelines.phases.tally import ALL
 from schemas.recipe import KindSettings
@@ -63,8 +64,27 @@ def test_a_source_that_has_nothing_for_a_kind_says_so(scenes: str, tmp_path: pat
     wrong = structs.replace(recipe, kinds={"commonsense": KindSettings(sources=("vcr", "pascal_part"))})
     plan = make_plan(Job(wrong, scenes, Layout(str(tmp_path))), dry=True)
     whys = {line.source: line.why for line in outlook(plan)}
-    assert NOTHING in whys["pascal_part"]
-    assert NOTHING not in whys["vcr"]
+    assert whys["pascal_part"] == ["has no questions about regions"]
+    assert not any("has no" in why for why in whys["vcr"])
+
+
+def test_a_source_that_is_all_in_evaluation_sets_or_without_captions_says_so(
+    scenes: str, tmp_path: pathlib.Path, osprey_data: Run
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(scenes, data, ignore=shutil.ignore_patterns("captions_*", "llava", "vcr", "visual_genome"))
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(
+        "name: mine\nsources: {coco: {}, refcoco: {}}\nkinds: {image_text: {sources: [coco]}, "
+        "description: {sources: [refcoco]}}\n"
+    )
+    for path in (data / "refer/refcoco").glob("refs*.p"):
+        refs = pickle.loads(path.read_bytes())
+        path.write_bytes(pickle.dumps([each | {"split": "val"} for each in refs]))
+    ran = osprey_data("plan", "--data", data, "--out", tmp_path / "out", "--recipe", recipe, "--dry-run")
+    assert ran.code == 0, ran.said
+    assert re.search(r"^  coco .* has no captions *$", ran.out, re.MULTILINE), ran.out
+    assert re.search(r"^  refcoco .* nothing of it is left: evaluation_split ", ran.out, re.MULTILINE), ran.out
 
 
 def test_what_a_model_will_write_is_not_known(scenes: str, tmp_path: pathlib.Path, osprey_data: Run) -> None:
@@ -84,7 +104,7 @@ def test_missing_and_broken_sources_have_their_lines(scenes: str, tmp_path: path
     ran = osprey_data("plan", "--data", data, "--out", tmp_path / "out", "--kinds", "mask_text", "--dry-run")
     assert ran.code == 1
     assert re.search(r"pascal_part +not under DATA", ran.out)
-    assert re.search(r"coco +cannot be read", ran.out)
+    assert re.search(r"coco +only its evaluation images can be read", ran.out)
     assert "instances_train2017.json" in ran.err
 
 

@@ -8,7 +8,9 @@ import yaml
 
 from pipelines import recipes
 from pipelines.builders import BUILDERS, MODEL_KINDS, referred
+from pipelines.recipes.giving import NEEDS
 from pipelines.sources import EVALUATION_SETS as EVERY_EVALUATION_SET
+from pipelines.sources import SOURCES as EVERY_SOURCE
 from schemas.errors import RecipeError
 from schemas.recipe import Recipe
 from schemas.records import Kind
@@ -149,6 +151,30 @@ def test_only_some_kinds(path: pathlib.Path) -> None:
     with pytest.raises(RecipeError, match="kinds: unknown 'conversation'") as raised:
         recipes.only(recipe, ["conversation"])
     assert raised.value.hint == "Known: mask_text, description"
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "message", "hint"),
+    [
+        ("region_caption", "coco", "coco has no phrases", "Sources that have: refcoco, refcoco+, refcocog, vg, own."),
+        ("part_category", "vcr", "vcr has no parts of objects", "paco, part_imagenet, pascal_part, own"),
+        ("image_text", "lvis", "lvis has no captions", "coco, own, llava_pretrain"),
+        ("conversation", "coco", "coco has no referring expressions", "write `regions: all`"),
+        ("mask_text", "llava", "llava has no regions", "coco, "),
+    ],
+)
+def test_a_source_must_have_what_the_kind_is_built_from(
+    path: pathlib.Path, kind: str, source: str, message: str, hint: str
+) -> None:
+    path.write_text(f"name: mine\nsources: {{{source}: {{}}}}\nkinds: {{{kind}: {{sources: [{source}]}}}}\n")
+    with pytest.raises(RecipeError, match=rf"kinds\.{kind}\.sources: {message}") as raised:
+        load_as_the_command_line_does(str(path))
+    assert hint in raised.value.hint
+
+
+def test_needs_are_known_of_every_kind_and_their_sources_are_ours() -> None:
+    assert list(NEEDS) == list(BUILDERS)
+    assert {source for need in NEEDS.values() for source in need.sources} <= set(EVERY_SOURCE)
 
 
 @pytest.fixture(scope="module")
