@@ -68,12 +68,20 @@ def locate(spec: SourceSpec, data: str, overrides: dict[str, str]) -> Located | 
             looked_for=tuple(_absent(layout, there, paths) for layout in spec.layouts),
             no_files=tuple(path for role, path in paths.items() if role not in there and storage.exists(path)),
         )
+    only_evaluation = complete[0] in _evaluation_layouts(spec)
+    training = [_no_training(spec.name, paths[file.role], file) for file in spec.layouts[0] if file.role not in there]
     return Located(
         name=spec.name,
         files={file.role: paths[file.role] for file in complete[0] if file.role in there},
-        notes=tuple(_notes(spec, there, complete[0], paths)),
-        only_evaluation=complete[0] in _evaluation_layouts(spec),
+        notes=(*(filter(None, training) if only_evaluation else ()), *_notes(spec, there, complete[0], paths)),
+        only_evaluation=only_evaluation,
     )
+
+
+def _no_training(name: str, path: str, file: FileSpec) -> str:
+    if not file.required:
+        return ""
+    return f"{name}: {path} is {'a folder, not the file' if storage.exists(path) else 'not there'} ({file.where})"
 
 
 def without_training(spec: SourceSpec, located: Located) -> Located | None:
