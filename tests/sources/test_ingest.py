@@ -69,6 +69,11 @@ def test_a_folder_where_the_file_should_be(tmp_path: pathlib.Path) -> None:
     (tmp_path / INSTANCES).unlink()
     (tmp_path / INSTANCES).mkdir()
     found = locate(SOURCES["coco"].spec, str(tmp_path), {})
+    assert isinstance(found, Located)
+    assert found.only_evaluation
+    assert f"coco: {tmp_path / INSTANCES} is a folder, not the file" in found.notes[0]
+    (tmp_path / "coco/annotations/instances_val2017.json").unlink()
+    found = locate(SOURCES["coco"].spec, str(tmp_path), {})
     assert isinstance(found, Missing)
     assert f"({tmp_path / INSTANCES} is a folder, not the file)" in found.message()
 
