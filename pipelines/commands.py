@@ -5,10 +5,11 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from pipelines import console, storage
+from pipelines.builders import MODEL_KINDS
 from pipelines.builders.context import OPENAI
 from pipelines.generation.engine import Outcome
-from pipelines.generation.prices import parse_price
-from pipelines.generation.settings import Settings, from_environment
+from pipelines.generation.prices import parse_price, price_of
+from pipelines.generation.settings import Settings, api_key, from_environment
 from pipelines.generation.store import ReplyStore
 from pipelines.phases import generate, sources
 from pipelines.phases.assemble import write_shards
@@ -58,11 +59,7 @@ def build(job: Job, asking: Asking, running: Running) -> None:
     """All three phases. Where the model cannot be asked, everything else is built before the error is raised."""
     layout = job.layout
     storage.make_folder(layout.out)
-    asking.settings()  # what is wrong with the options is said before the work begins
-    if job.generator == OPENAI and asking.budget_usd is None and asking.replies(layout).empty():
-        raise GenerationError(
-            "nothing is asked without a budget", hint="Say what this run may spend at most, in dollars: --budget-usd 5"
-        )
+    _check_asking(job, asking)
     made = _plan(job, running)
     problem = _ask_or_tell(made, layout, asking)
     try:
@@ -70,10 +67,24 @@ def build(job: Job, asking: Asking, running: Running) -> None:
     except BuildError as error:
         if problem is None:
             raise
-        raise GenerationError(f"{problem.message}; {error.message}", hint=f"{problem.hint}\n{error.hint}") from error
+        message = f"{problem.message.rstrip('.')}; {error.message}"
+        raise GenerationError(message, hint=f"{problem.hint}\n{error.hint}") from error
     if problem is not None:
         raise problem
     _tell_faults(made)
+
+
+def _check_asking(job: Job, asking: Asking) -> None:
+    """Say what is wrong with the options before the work begins; what is stored needs no key, budget or price."""
+    settings = asking.settings()
+    if job.generator != OPENAI or not MODEL_KINDS.keys() & job.recipe.kinds or not asking.replies(job.layout).empty():
+        return
+    if asking.budget_usd is None:
+        raise GenerationError(
+            "nothing is asked without a budget", hint="Say what this run may spend at most, in dollars: --budget-usd 5"
+        )
+    api_key(settings.base_url)
+    price_of(job.recipe.generation.model, settings)
 
 
 def plan(job: Job, asking: Asking, running: Running) -> None:

@@ -106,16 +106,40 @@ def test_without_a_budget_nothing_is_asked(
     assert server.calls == 0
 
 
-def test_without_a_key_everything_else_is_built(
-    scenes: str, tmp_path: pathlib.Path, osprey_data: Run, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("lacks", "ask", "says"),
+    [("OPENAI_API_KEY", ASK, "OPENAI_API_KEY is not set"), ("", (*ASK[:4], *ASK[6:]), "price of the model")],
+)
+def test_what_asking_needs_is_looked_at_first(
+    lacks: str, ask: tuple[str, ...], says: str, scenes: str, tmp_path: pathlib.Path, osprey_data: Run,
+    server: OpenAIServer, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.delenv(lacks, raising=False)
+    ran = osprey_data("build", "--data", scenes, "--out", tmp_path, *ask)
+    assert ran.code == 1
+    assert says in ran.err
+    assert ".;" not in ran.err
+    assert not list(tmp_path.glob("work/plan*"))
+    assert osprey_data("build", "--data", scenes, "--out", tmp_path, *ask, "--kinds", "mask_text").code == 0
+    assert server.calls == 0
+
+
+def test_with_replies_but_no_key_everything_else_is_built(
+    scenes: str, tmp_path: pathlib.Path, osprey_data: Run, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert osprey_data("build", "--data", scenes, "--out", tmp_path, *ASK, "--kinds", "description").code == 0
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    assert osprey_data("build", "--data", scenes, "--out", tmp_path, *ASK, "--kinds", "description").code == 0
     ran = osprey_data("build", "--data", scenes, "--out", tmp_path, *ASK)
     assert ran.code == 1
     assert "OPENAI_API_KEY" in ran.err
     assert "Traceback" not in ran.said
     assert outputs.rows(str(tmp_path), "mask_text")
-    assert outputs.ledger(str(tmp_path))["assemble", "description", "rows"]["rejected"] == {"not_generated": 8}
+    assert outputs.ledger(str(tmp_path))["assemble", "conversation", "rows"]["rejected"] == {"not_generated": 8}
+    alone = osprey_data("build", "--data", scenes, "--out", tmp_path, *ASK, "--kinds", "conversation")
+    assert alone.code == 1
+    assert "OPENAI_API_KEY is not set, so nothing can be generated; the build has no rows" in alone.err
+    assert not (tmp_path / "manifest.json").exists()
 
 
 def test_keys_reach_no_file(scenes: str, tmp_path: pathlib.Path, osprey_data: Run, server: OpenAIServer) -> None:
@@ -123,14 +147,3 @@ def test_keys_reach_no_file(scenes: str, tmp_path: pathlib.Path, osprey_data: Ru
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"sk-loopback" in path.read_bytes()]
     store = ReplyStore(f"sqlite:///{tmp_path}/work/replies.sqlite")
     assert store.spent_usd() > 0
-
-
-def test_a_reason_not_to_ask_does_not_hide_what_is_wrong_with_the_data(
-    scenes: str, tmp_path: pathlib.Path, osprey_data: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    ran = osprey_data("build", "--data", scenes, "--out", tmp_path, *ASK, "--kinds", "description")
-    assert ran.code == 1
-    assert "OPENAI_API_KEY" in ran.err
-    assert "no rows" in ran.err
-    assert not (tmp_path / "manifest.json").exists()
