@@ -148,6 +148,8 @@ def show_diagnosis(diagnosis: Diagnosis) -> None:
         _show_findings(diagnosis)
         _show_overlap(diagnosis)
     _show_unused(diagnosis)
+    for what in diagnosis.idle:
+        _show(Text(what))
 
 
 def _show_expected(diagnosis: Diagnosis) -> None:

@@ -2,15 +2,19 @@
 
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import fsspec
+import pyarrow.compute as pc
 
 from pipelines import recipes, storage
 from pipelines.sources import SOURCES
+from pipelines.sources.cache import SourceCache
 from pipelines.sources.locate import Located, Missing, is_there, locate, resolve
 from schemas.errors import SourceError
 from schemas.recipe import Recipe
+
+MOST_FOLDERS = 8
 
 
 def check_folder(recipe: Recipe, data: str) -> None:
@@ -52,6 +56,20 @@ def parts_there(missing: Missing, data: str, overrides: dict[str, str]) -> Itera
         path = resolve(data, overrides.get(file.role, file.path))
         if is_there(path, file):
             yield path
+
+
+def folders_for_nothing(recipe: Recipe, caches: Sequence[SourceCache]) -> Iterator[str]:
+    """Keys of `images.folders` that are no folder in which a source that is there looks for pictures."""
+    if not recipe.images.folders:
+        return
+    folders: set[str] = set()
+    for cache in caches:
+        paths = pc.list_flatten(storage.read_table(cache.path("images.parquet"), columns=["paths"])["paths"])
+        folders.update(pc.unique(pc.replace_substring_regex(paths, "/[^/]*$", "")).to_pylist())
+    for key in recipe.images.folders:
+        if key not in folders:
+            some = ", ".join(sorted(folders)[:MOST_FOLDERS]) + (", ..." if len(folders) > MOST_FOLDERS else "")
+            yield f"images.folders: nothing that is there looks for pictures in {key}, but in {some}"
 
 
 def unused(recipe: Recipe, data: str) -> list[tuple[str, str]]:

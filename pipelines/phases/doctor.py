@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from pipelines import storage
 from pipelines.phases import pictures
-from pipelines.phases.datafolder import check_folder, parts_there, unused
+from pipelines.phases.datafolder import check_folder, folders_for_nothing, parts_there, unused
 from pipelines.phases.progress import Progress
 from pipelines.regions import overlap
 from pipelines.regions.overlap import Listing, Overlap
@@ -80,6 +80,8 @@ class Diagnosis(NamedTuple):
     """Evaluation sets of which no file is there: nobody knows what is in them."""
     unused: list[tuple[str, str]] = []
     """Sources that are there though the recipe has not got them, and a recipe that has ("" for none of ours)."""
+    idle: list[str] = []
+    """Settings of the recipe that change nothing."""
 
     @property
     def usable(self) -> bool:
@@ -110,7 +112,8 @@ def diagnose(recipe: Recipe, data: str, work: str, progress: Progress, *, quick:
     seen = _overlap(caches)
     known = {line.evaluation_set for line in seen}
     unknown = [name for name in recipe.exclude_evaluation or () if name not in known] if caches else []
-    return Diagnosis(findings, seen, unknown, unused(recipe, data))
+    idle = list(folders_for_nothing(recipe, caches)) if caches else []
+    return Diagnosis(findings, seen, unknown, unused(recipe, data), idle)
 
 
 def _look(

@@ -30,6 +30,12 @@ HEEDING = {
 }  # fmt: skip
 """Settings that not every kind heeds -> the kinds that do; with others they would change nothing."""
 
+TYPES = {
+    "object": "a mapping", "array": "a list", "str": "a text", "int": "a whole number", "float": "a number",
+    "bool": "true or false", "null": "nothing",
+}  # fmt: skip
+"""What msgspec calls the types of YAML -> what a user calls them."""
+
 
 def names() -> list[str]:
     """Names of the recipes that come with the package."""
@@ -61,7 +67,7 @@ def load(name: str, *, sources: Iterable[str], kinds: Iterable[str], evaluation_
     _check_some(name, "kinds", recipe.kinds, known_kinds)
     _check_once(name, "label_noise", recipe.label_noise)
     for kind, settings in recipe.kinds.items():
-        _check_names(name, f"kinds.{kind}.sources", settings.sources, recipe.sources)
+        _check_named_above(name, kind, settings, recipe.sources, known_sources)
         _check_some(name, f"kinds.{kind}.sources", settings.sources, recipe.sources)
         _check_once(name, f"kinds.{kind}.sources", settings.sources)
         _check_given(name, kind, settings)
@@ -116,7 +122,7 @@ def _typed(content: object, name: str) -> Recipe:
         return msgspec.convert(content, Recipe, strict=True)
     except msgspec.ValidationError as error:
         message = _with_names(content, str(error))
-        raise RecipeError(f"recipe {name}: {message}", hint=_allowed(message)) from error
+        raise RecipeError(f"recipe {name}: {_in_words(message)}", hint=_allowed(message)) from error
 
 
 def _with_names(content: object, message: str) -> str:
@@ -131,6 +137,17 @@ def _with_names(content: object, message: str) -> str:
     return message
 
 
+def _in_words(message: str) -> str:
+    """msgspec's names of types in words: "Expected a mapping, got nothing"."""
+    expected = re.match(r"Expected `([^`]*)`(?:, got `([^`]*)`)?", message)
+    if not expected:
+        return message
+    wanted, got = (
+        " or ".join(TYPES.get(one, one) for one in (types or "").split(" | ")) for types in expected.groups()
+    )
+    return f"Expected {wanted}" + (f", got {got}" if got else "") + message[expected.end() :]
+
+
 def _allowed(message: str) -> str:
     """The keys, or the values, allowed where msgspec met unknown ones; else where to look."""
     path = re.search(r" - at `\$?([^`]*)`", message)
@@ -139,6 +156,8 @@ def _allowed(message: str) -> str:
         kind = _step(kind, step)
     if "unknown field" in message:
         return "Allowed keys: " + ", ".join(kind.__struct_fields__)
+    if re.search(r"^Expected `object`, got `null` - at `\$\.(sources\.|images|generation)", message) and path:
+        return f"Write `{path[1].rpartition('.')[2]}: {{}}`; see {FULL} for a recipe with every key."
     if "Invalid enum value" in message:
         return "Allowed: " + ", ".join(typing.get_args(kind))
     return f"See {FULL} for a recipe with every key."
@@ -168,6 +187,18 @@ def _check_once(recipe: str, key: str, given: Sequence[str]) -> None:
     twice = [name for place, name in enumerate(given) if name in given[:place]]
     if twice:
         raise RecipeError(f"recipe {recipe}: {key}: {twice[0]!r} stands there twice", hint="Name it once.")
+
+
+def _check_named_above(
+    recipe: str, kind: str, settings: KindSettings, given: Collection[str], known: Collection[str]
+) -> None:
+    absent = [source for source in settings.sources if source in known and source not in given]
+    if absent:
+        raise RecipeError(
+            f"recipe {recipe}: kinds.{kind}.sources: {absent[0]!r} is not among the recipe's sources",
+            hint=f"Name it under `sources` first: `{absent[0]}: {{}}`. Named there: {', '.join(given)}",
+        )
+    _check_names(recipe, f"kinds.{kind}.sources", settings.sources, given)
 
 
 def _check_given(recipe: str, kind: str, settings: KindSettings) -> None:
@@ -208,6 +239,10 @@ def _check_caps(recipe: str, kind: str, settings: KindSettings) -> None:
 
 def _check_numbers(name: str, recipe: Recipe) -> None:
     if not 0 <= recipe.val_fraction < 1:
-        raise RecipeError(f"recipe {name}: val_fraction: {recipe.val_fraction}", hint="Give a share from 0 up to 1.")
+        raise RecipeError(
+            f"recipe {name}: val_fraction: {recipe.val_fraction} is no share", hint="Give one from 0 up to 1."
+        )
     if recipe.rows_per_shard < 1:
-        raise RecipeError(f"recipe {name}: rows_per_shard: {recipe.rows_per_shard}", hint="Give 1 or more.")
+        raise RecipeError(
+            f"recipe {name}: rows_per_shard: {recipe.rows_per_shard} is no number of rows", hint="Give 1 or more."
+        )

@@ -174,6 +174,13 @@ def test_a_source_outside_of_the_recipe_is_mentioned(scenes: str, osprey_data: R
     assert "own is there, but not in this recipe: --recipe own-data" in ran.out
 
 
+def test_a_folder_of_pictures_that_no_source_looks_in(scenes: str, tmp_path: pathlib.Path) -> None:
+    folders = {"coco/train2017": "pictures", "coco/train": "elsewhere"}
+    recipe = msgspec.structs.replace(load("stage2"), images=ImageSettings(folders=folders))
+    (idle,) = diagnose(recipe, scenes, str(tmp_path / "work"), silent).idle
+    assert "looks for pictures in coco/train, but in coco/train2017" in idle
+
+
 @needs_shared
 def test_real_files(osprey_data: Run) -> None:
     ran = osprey_data("doctor", SHARED / "raw")
