@@ -106,7 +106,7 @@ def read(files: dict[str, str]) -> Reading:
     reader = _OwnReader()
     path = files["annotations"]
     file = read_instances(path, OwnImage, OwnAnnotation, extra=reader.add, optional=("categories",), values=values)
-    file = with_categories(file, part_category)
+    file = with_categories(file._replace(findings=[_about_mask(each) for each in file.findings]), part_category)
     images = rows_of(file.images, file.image_index, _image)
     file, links = _with_nameless(file, link(file, images), reader.phrases)
     checked = check(file, links)
@@ -132,6 +132,13 @@ def read(files: dict[str, str]) -> Reading:
         },
         annotations=annotations(file, images, kept, SPEC.name, SPEC.name, **columns),
     )
+
+
+def _about_mask(found: Finding) -> Finding:
+    """A record with a box alone is of the right form, but has nothing to learn from."""
+    if found.reason != "malformed_record" or "missing required field `segmentation`" not in found.detail:
+        return found
+    return found._replace(reason="empty_mask", detail="no `segmentation`: a box alone is not enough, a mask is needed")
 
 
 def _image_id(number: int) -> str:

@@ -64,7 +64,7 @@ def test_what_is_not_kept_says_why() -> None:
         "annotations[6] id 6": "unknown_category",
         "annotations[7] id 7": "unknown_category",
         "annotations[8] id 8": "unknown_image",
-        "annotations[9] id 9": "malformed_record",
+        "annotations[9] id 9": "empty_mask",
         "expressions[2] id 0": "duplicate_text",
         "expressions[3] id 0": "empty_text",
         "expressions[4] id 3": "unknown_annotation",
@@ -121,6 +121,16 @@ def test_ids_from_zero_and_a_category_of_id_zero(tmp_path: pathlib.Path) -> None
     found = reading(tmp_path, {"annotations": annotations, "categories": [{"id": 0, "name": "cup"}]})
     assert [(row["region_id"], row["category"]) for row in rows(found)] == [("own/0", "cup")]
     assert reasons(found) == {"annotations[1] id 1": "unknown_category"}
+
+
+def test_a_box_alone_is_not_enough(tmp_path: pathlib.Path) -> None:
+    annotations = [
+        {"id": 1, "image_id": 7, "category_id": 1, "bbox": [1, 1, 4, 4]},
+        {"id": 2, "category_id": 1, **SQUARE},
+    ]
+    found = reading(tmp_path, {"annotations": annotations, "categories": [{"id": 1, "name": "cup"}]})
+    assert reasons(found) == {"annotations[0] id 1": "empty_mask", "annotations[1] id 2": "malformed_record"}
+    assert found.rejects[0].detail == "no `segmentation`: a box alone is not enough, a mask is needed"
 
 
 def test_captions_in_a_file_without_images(tmp_path: pathlib.Path) -> None:
