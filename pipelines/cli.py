@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import msgspec
 import typer
 
-from pipelines import cli_files, console, recipes
+from pipelines import cli_files, console, recipes, storage
 from pipelines.builders.context import GENERATORS
-from pipelines.options import Ask, Out, Price, RecipeName, Store, What, Workers, unfolded
+from pipelines.options import Ask, Out, Price, RecipeName, Store, What, Workers, check_folders, unfolded
 from pipelines.phases.layout import Layout
 from schemas.errors import OspreyDataError, RecipeError
 from schemas.recipe import Recipe
@@ -51,6 +51,7 @@ def sample(
     """Draw sample scenes with known truth, in the raw formats of the sources."""
     from pipelines.scenes import write_scenes
 
+    storage.make_folder(folder)
     with console.bars() as progress:
         write_scenes(
             folder, images, seed, pictures, progress=lambda done, total: progress("drawing scenes", done, total)
@@ -66,9 +67,10 @@ def build(context: typer.Context, what: What, ask: Ask, workers: Workers = 1) ->
     Flags that are not listed here go to Beam, such as --runner=FlinkRunner. After an interruption the same command
     goes on.
     """
+    job = _job(what)  # what is misspelt is told before the libraries are loaded, which takes seconds
     from pipelines import commands
 
-    commands.build(_job(what), commands.Asking(*ask), _running(workers, context.args))
+    commands.build(job, commands.Asking(*ask), _running(workers, context.args))
 
 
 @app.command(context_settings=BEAM)
@@ -83,13 +85,14 @@ def plan(
     ] = False,
 ) -> None:
     """Phase 1: read the sources, make masks, join, write samples and requests, and say what the requests would cost."""
+    job = _job(what)
     from pipelines import commands
 
     running = _running(workers, context.args)
     if dry_run:
-        commands.plan_dry(_job(what), running)
+        commands.plan_dry(job, running)
     else:
-        commands.plan(_job(what), commands.Asking(price=price), running)
+        commands.plan(job, commands.Asking(price=price), running)
 
 
 @app.command()
@@ -120,10 +123,11 @@ def doctor(
     quick: Annotated[bool, typer.Option("--quick", help="Only look which files are there; read none.")] = False,
 ) -> None:
     """What DATA holds of every source, what lacks and where it is offered, and which images evaluation sets share."""
+    wanted = _recipe(recipe)
     from pipelines import commands
 
     work = _layout(out).work if out else _cache_folder()
-    commands.doctor(_recipe(recipe), data, work, quick=quick)
+    commands.doctor(wanted, data, work, quick=quick)
 
 
 @app.command()
@@ -135,10 +139,11 @@ def validate(out: Annotated[str, typer.Argument(help="Folder of a finished build
 
 
 def _job(what: What) -> "Job":
+    recipe, generator = _recipe(what.recipe, what.kinds, what.model), _generator(what.generator)
+    check_folders(what.data, what.out)
     from pipelines.phases.plan import Job
 
-    recipe = _recipe(what.recipe, what.kinds, what.model)
-    return Job(recipe, what.data, _layout(what.out), _generator(what.generator), what.limit)
+    return Job(recipe, what.data, _layout(what.out), generator, what.limit)
 
 
 def _recipe(name: str, kinds: str = "", model: str = "") -> Recipe:

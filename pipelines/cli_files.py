@@ -1,10 +1,12 @@
 """Commands that make or convert files beside a build: `masks`, `import`, `export`."""
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines import console, storage
+from pipelines.options import check_folders
 from schemas.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -35,7 +37,9 @@ def masks(
     ],
     batch: Annotated[int, typer.Option(min=1, help="Boxes decoded at a time.")] = 32,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...")] = "auto",
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many pictures.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many pictures, into a file `.first<N>.json`.")
+    ] = None,
     min_fill: Annotated[float, typer.Option(help="Least share of the box that its mask covers.")] = 0.05,
     max_outside: Annotated[float, typer.Option(help="Most of the mask, as a share, outside of the box.")] = 0.5,
     min_score: Annotated[float, typer.Option(help="Least overlap with the true mask, by the model's own guess.")] = 0.5,
@@ -57,15 +61,19 @@ def masks(
             data, out.rstrip("/"), weights, limits=limits, device=device, batch=batch, limit=limit,
             running=Running(workers, tuple(context.args)), progress=progress,
         )  # fmt: skip
-    _tell_masks(made, data.rstrip("/"), out.rstrip("/"))
+    _tell_masks(made, data.rstrip("/"), out.rstrip("/"), limited=limit is not None)
 
 
-def _tell_masks(made: "Made", data: str, out: str) -> None:
+def _tell_masks(made: "Made", data: str, out: str, *, limited: bool) -> None:
     account = made.account
     reasons = "".join(f", {reason} {count:,}" for reason, count in account.rejected.items())
     console.out.print(f"{account.read:,} boxes: {account.kept:,} masks on {account.images:,} pictures{reasons}")
     console.out.print(f"{made.path}; rejects: {made.rejects}", markup=False)
-    if out != data:
+    if limited:
+        path = made.path.removeprefix(f"{data}/") if out == data or "://" in out else os.path.abspath(made.path)
+        console.out.print("a build reads it where the recipe names it:", markup=False)
+        console.out.print(f"sources: {{vg: {{files: {{masks: {path}}}}}}}", markup=False)
+    elif out != data:
         console.out.print(f"a build reads it from {storage.join(data, 'visual_genome')}: move it there", markup=False)
 
 
@@ -91,23 +99,27 @@ def import_files(
     Records keep their texts. Regions have masks and no category. What cannot be used is in rejects/ with its reason.
     Flags that are not listed here go to Beam.
     """
+    from pipelines.exchange.osprey_json import FORMS
+
+    if kind and kind not in FORMS:
+        raise RecipeError(f"no kind {kind!r} of file", hint=f"Known: {', '.join(FORMS)}.")
+    hint = "Give the folder that holds coco/train2017/, or --no-check-pictures."
+    check_folders(data, out, hint if check_pictures else "")
     from pipelines import commands
     from pipelines.exchange.osprey_import import Splitting
-    from pipelines.exchange.osprey_json import FORMS
     from pipelines.phases import importing
     from pipelines.phases.layout import Layout
     from pipelines.phases.running import Running, check_flags
 
     check_flags(context.args)
-    if kind and kind not in FORMS:
-        raise RecipeError(f"no kind {kind!r} of file", hint=f"Known: {', '.join(FORMS)}.")
     layout = Layout(out.rstrip("/"))
+    storage.make_folder(layout.out)
     job = importing.Job(
         importing.osprey_files(files), data.rstrip("/"), layout, kind, Splitting(seed, val_fraction), check_pictures
     )
     with console.bars() as progress:
         plan = importing.make_plan(job, progress)
-    for note in plan.notes:
+    for note in (*importing.not_read(files), *plan.notes):
         console.out.print(note, markup=False)
     commands.assemble(layout, commands.Asking(), Running(workers, tuple(context.args)))
 

@@ -2,13 +2,17 @@
 
 import functools
 import inspect
+import os
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
 
+import fsspec
 import typer
 
 from pipelines import recipes
 from pipelines.builders.context import TEMPLATE
+from pipelines.sources import SOURCES
+from schemas.errors import BuildError, SourceError
 
 Data = Annotated[str, typer.Option(help="Folder with the raw data: coco/, refer/, llava/, lvis/ ...")]
 Out = Annotated[str, typer.Option(help="Folder for the shards, the manifest, the report and, under work/, the caches.")]
@@ -28,6 +32,7 @@ Price = Annotated[
 Concurrency = Annotated[int, typer.Option(min=1, help="Requests in flight at a time.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed in an earlier run.")]
 Store = Annotated[str, typer.Option(help="Database URL of the reply store; by default OUT/work/replies.sqlite.")]
+DATA_HINT = "Give the folder that holds coco/, refer/, llava/, lvis/ ..."
 Workers = Annotated[int, typer.Option(min=1, help="Processes that work on the data. The result is the same.")]
 
 
@@ -51,6 +56,37 @@ class Ask(NamedTuple):
     concurrency: Concurrency = 16
     retry_failed: RetryFailed = False
     replies: Store = ""
+
+
+def check_folders(data: str, out: str, hint: str = DATA_HINT) -> None:
+    """Look at DATA and OUT before anything is loaded or written; without a hint DATA need not be there.
+
+    Raises:
+        SourceError: there is no folder DATA.
+        BuildError: OUT is DATA, has DATA in it, or lies in the folder of a source, where its files would be taken for
+            raw data.
+    """
+    fs, name = fsspec.url_to_fs(data)
+    if hint and not fs.isdir(name):
+        raise SourceError(f"no data folder {data}", hint=hint)
+    raw, made = _parts(data), _parts(out)
+    inside = made[: len(raw)] == raw and made[len(raw) : len(raw) + 1]
+    if made == raw or raw[: len(made)] == made or (inside and inside[0] in _source_folders()):
+        raise BuildError(
+            f"--out {out} and --data {data} lie in one another: files of the build would mix with the raw data",
+            hint="Name a folder beside the data for --out.",
+        )
+
+
+def _parts(path: str) -> list[str]:
+    """The names on the way to a folder; links are followed."""
+    return (os.path.realpath(path) if "://" not in path else path.rstrip("/")).split("/")
+
+
+def _source_folders() -> set[str]:
+    """Names of the folders in which sources lie under DATA."""
+    specs = (source.spec for source in SOURCES.values())
+    return {file.path.split("/")[0] for spec in specs for layout in spec.layouts for file in layout}
 
 
 def unfolded(command: Callable[..., None]) -> Callable[..., None]:

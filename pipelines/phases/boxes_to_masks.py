@@ -148,7 +148,10 @@ def make_masks(
     data: str, out: str, model: str, *, limits: Limits, device: str = "auto", batch: int = BATCH,
     limit: int | None = None, running: Running = ONE_WORKER, progress: Progress = silent,
 ) -> Made:  # fmt: skip
-    """Masks for all boxes of Visual Genome; `limit` is a number of pictures.
+    """Masks for all boxes of Visual Genome.
+
+    With `limit`, a number of pictures, the file has a name of its own (`.first3.json`), by which no build takes it for
+    all there is: a recipe names it as `sources.vg.files.masks`.
 
     Raises:
         SourceError: boxes or model are missing or broken.
@@ -160,7 +163,7 @@ def make_masks(
     job = Job(cache, data, found, storage.join(work, f"masks-{_key(cache, found)}"), device, batch)
     pieces = list(boxes.pieces(cache, limit))
     _predict(job, pieces, running, progress)
-    path = storage.join(out, FOLDER, FILE)
+    path = storage.join(out, FOLDER, FILE if limit is None else FILE.replace(".json", f".first{limit}.json"))
     rejects = path.replace(".json", ".rejects.parquet")
     paths = [_path(job, piece) for piece in pieces]
     account = coco_file.write(

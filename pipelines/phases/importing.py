@@ -45,6 +45,13 @@ NOTE = (
     "Osprey's files do not say which evaluation sets their pictures are in: nothing was kept out. Most pictures are of "
     "COCO train2017, which holds all of RefCOCO's val and test and much of LVIS's val."
 )
+NOT_READ = {
+    "vg_train_with_mask.json": "captions of regions, which `build` reads as the source vg",
+    "osprey_mask_text.json": "names of regions without questions; `build` makes mask_text from the sources",
+    "osprey_image_text.json": "in LLaVA's format, without regions; `build` makes image_text from llava_pretrain",
+}
+"""Files of an export that are none of Osprey's five, and why they are not imported."""
+NO_NAME = "not named like one of Osprey's files; name it by itself, with its --kind, to have it read"
 
 
 class Job(NamedTuple):
@@ -115,12 +122,12 @@ class _Importer:
         """All records of a file."""
         name = posixpath.basename(path)
         with readable(path):
-            size = fsspec.url_to_fs(path)[0].size(fsspec.url_to_fs(path)[1]) or 0
+            mib = max(1, (fsspec.url_to_fs(path)[0].size(fsspec.url_to_fs(path)[1]) or 0) >> 20)
             for window in read_list(path, decoder(form)):
-                progress(f"reading: {name}", window.offset >> 20, size >> 20)
+                progress(f"reading: {name}", window.offset >> 20, mib)
                 for key, record in _in_order(window):
                     self._take(f"{name}: {key}", record, form)
-        progress(f"reading: {name}", size >> 20, size >> 20)
+        progress("reading", mib, mib)
 
     def _take(self, key: str, record: Entry | Broken, form: str) -> None:
         self.taken[form, "records"] += 1
@@ -239,8 +246,23 @@ def osprey_files(paths: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def not_read(paths: Sequence[str]) -> Iterator[str]:
+    """A line for each JSON file of the folders given, or of folders in them, that `osprey_files` passes over."""
+    for folder in paths:
+        for name in storage.list_files(folder, ".json"):
+            if not _is_ours(name):
+                yield f"not read: {storage.join(folder, name)}: {NOT_READ.get(name, NO_NAME)}"
+        for below in storage.list_files(folder):
+            if storage.list_files(storage.join(folder, below), ".json"):
+                yield f"not read: {storage.join(folder, below)}: a folder; name it too for its files"
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith("osprey_") and bool(form_in(name))
+
+
 def _in_folder(folder: str) -> list[str]:
-    names = [name for name in storage.list_files(folder, ".json") if name.startswith("osprey_") and form_in(name)]
+    names = [name for name in storage.list_files(folder, ".json") if _is_ours(name)]
     if not names:
         raise SourceError(
             f"{folder}: holds none of Osprey's files", hint=f"They are {', '.join(FILES.values())}; or name files."

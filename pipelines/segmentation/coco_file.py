@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from pipelines import storage
 from pipelines.segmentation.judge import Fit, Limits, judge
 from schemas.columns import REJECT
+from schemas.errors import BuildError
 from schemas.records import Mask, Record
 from schemas.rle import box as tight_box
 
@@ -52,7 +53,10 @@ def write(
     path: str, rejects_path: str, source: str, pieces: Sequence[str], limits: Limits, info: dict[str, Any],
     progress: Callable[[int, int], None],
 ) -> Account:  # fmt: skip
-    """Write the file and its rejects from the Parquet files of all pieces: first the images, then the annotations."""
+    """Write the file and its rejects from the Parquet files of all pieces: first the images, then the annotations.
+
+    BuildError where not one mask is kept; nothing is written then.
+    """
     steps = 2 * len(pieces)
     reasons: Counter[str] = Counter()
     images = read = 0
@@ -71,8 +75,21 @@ def write(
             reasons.update(reject["reason"] for reject in judged.rejects)
             rejects.write_table(pa.Table.from_pylist(judged.rejects, schema=REJECT))
         stream.write(b"]}\n")
+        account = Account(images=images, read=read, kept=kept, rejected=dict(sorted(reasons.items())))
+        _require_masks(account)
     progress(steps, steps)
-    return Account(images=images, read=read, kept=kept, rejected=dict(sorted(reasons.items())))
+    return account
+
+
+def _require_masks(account: Account) -> None:
+    """A file without masks would stand in for the boxes in every build."""
+    if not account.kept:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in account.rejected.items())
+        raise BuildError(
+            f"none of {account.read:,} boxes has a mask that is good enough, so no file is written: {reasons}",
+            hint="Other limits need no model again: --min-fill, --max-outside, --min-score. Pictures are looked for "
+            "where the annotations say (`osprey-data doctor`).",
+        )
 
 
 def _judged(pieces: Iterable[str], source: str, limits: Limits) -> Iterator[_Judged]:

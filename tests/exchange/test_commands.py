@@ -229,6 +229,30 @@ def test_a_data_folder_that_is_not_there(tmp_path: pathlib.Path, osprey_data: Ru
     assert "--no-check-pictures" in ran.err
 
 
+def test_what_of_a_folder_is_not_read(data: pathlib.Path, tmp_path: pathlib.Path, osprey_data: Run) -> None:
+    files = released.write(tmp_path / "files", {"short_form": released.SHORT})
+    (files / "val").mkdir()
+    for name in ("osprey_mask_text.json", "osprey_new.json", "val/osprey_short_form.json"):
+        (files / name).write_text("[]")
+    ran = osprey_data("import", files, "--data", data, "--out", tmp_path / "out")
+    assert ran.code == 0, ran.said
+    told = [line for line in ran.out.splitlines() if line.startswith("not read: ")]
+    assert [line.split(": ")[1].removeprefix(f"{files}/") for line in told] == [
+        "osprey_mask_text.json", "osprey_new.json", "val"
+    ]  # fmt: skip
+    assert "build" in told[0]
+    assert "--kind" in told[1]
+    assert " 0/0 " not in ran.err
+
+
+def test_import_to_where_nothing_can_be_written(data: pathlib.Path, tmp_path: pathlib.Path, osprey_data: Run) -> None:
+    (tmp_path / "file").write_text("")
+    files = released.write(tmp_path / "files")
+    ran = osprey_data("import", files, "--data", data, "--out", tmp_path / "file")
+    assert ran.code == 1
+    assert "file is no folder to write to" in ran.err
+
+
 def test_a_shard_cut_in_half(once: pathlib.Path, tmp_path: pathlib.Path, osprey_data: Run) -> None:
     """What reads a build says which shard is damaged and what to do."""
     out = pathlib.Path(shutil.copytree(once, tmp_path / "out"))

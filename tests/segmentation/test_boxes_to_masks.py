@@ -121,14 +121,30 @@ def test_the_file_is_one_that_pycocotools_and_our_own_reader_read(
 def test_a_second_run_makes_nothing_and_other_limits_need_no_model(
     sam_hq: pathlib.Path, data: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = boxes_to_masks.make_masks(str(data), str(tmp_path), str(sam_hq), limits=Limits(min_fill=0, min_score=-9))
+    anything = Limits(min_fill=0, max_outside=1, min_score=-9)
+    first = boxes_to_masks.make_masks(str(data), str(tmp_path), str(sam_hq), limits=anything)
     content = pathlib.Path(first.path).read_bytes()
     monkeypatch.setattr(Segmenter, "masks", None)
-    again = boxes_to_masks.make_masks(str(data), str(tmp_path), str(sam_hq), limits=Limits(min_fill=0, min_score=-9))
+    again = boxes_to_masks.make_masks(str(data), str(tmp_path), str(sam_hq), limits=anything)
     assert pathlib.Path(again.path).read_bytes() == content
-    strict = boxes_to_masks.make_masks(str(data), str(tmp_path), str(sam_hq), limits=Limits(min_fill=1.01))
-    assert strict.account.kept == 0
-    assert strict.account.read == first.account.read
+    strict = Limits(min_fill=0, max_outside=1, min_score=statistics.median(scores(first.path)))
+    last = boxes_to_masks.make_masks(str(data), str(tmp_path), str(sam_hq), limits=strict)
+    assert 0 < last.account.kept < first.account.kept
+    assert last.account.read == first.account.read
+
+
+def scores(path: str) -> list[float]:
+    return [float(one["score"]) for one in json.loads(pathlib.Path(path).read_text())["annotations"]]
+
+
+def test_without_one_mask_nothing_is_written(
+    sam_hq: pathlib.Path, data: pathlib.Path, tmp_path: pathlib.Path, osprey_data: Run
+) -> None:
+    ran = osprey_data("masks", "--data", data, "--weights", sam_hq, "--out", data, "--min-fill", 1.01)
+    assert ran.code == 1
+    assert "none of 28 boxes" in ran.err
+    assert "--min-fill" in ran.err
+    assert not list((data / "visual_genome").glob("*with_mask*"))
 
 
 def test_a_run_that_was_stopped_goes_on(
@@ -158,10 +174,20 @@ def test_a_run_that_was_stopped_goes_on(
     assert pathlib.Path(made_now.path).read_bytes() == pathlib.Path(whole.path).read_bytes()
 
 
-def test_limit(sam_hq: pathlib.Path, data: pathlib.Path, tmp_path: pathlib.Path, osprey_data: Run) -> None:
-    ran = osprey_data("masks", "--data", data, "--weights", sam_hq, "--out", tmp_path / "o", "--limit", 3, *ANYTHING)
+def test_limit(sam_hq: pathlib.Path, data: pathlib.Path, osprey_data: Run) -> None:
+    """Some pictures are not taken for all, unless a recipe says so."""
+    folder = data / "visual_genome"
+    ran = osprey_data("masks", "--data", data, "--weights", sam_hq, "--out", data, "--limit", 5, *ANYTHING)
     assert ran.code == 0, ran.said
-    assert ledger(tmp_path / "o")["masks", "expressions"]["read"] == 12
+    lines = json.loads((folder / "vg_train_with_mask.first5.ledger.json").read_text())
+    assert {line["read"] for line in lines if line["stage"] == "masks"} == {20}
+    assert "sources: {vg: {files: {masks: visual_genome/vg_train_with_mask.first5.json}}}" in ran.out
+    located = locate(vg.SPEC, str(data), {})
+    assert isinstance(located, Located)
+    assert "masks" not in located.files
+    named = locate(vg.SPEC, str(data), {"masks": "visual_genome/vg_train_with_mask.first5.json"})
+    assert isinstance(named, Located)
+    assert named.files["masks"] == str(folder / "vg_train_with_mask.first5.json")
 
 
 def test_boxes_off_the_picture_are_rejected_and_those_that_exceed_it_clipped(
