@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pipelines.builders import referred
 from pipelines.builders.model_kind import ModelKind, Values
 from pipelines.builders.naming import place, region_name, sentence, with_article
+from pipelines.builders.parts import is_named
 from pipelines.builders.replies import check_regions, check_talk, question_answer_pairs, question_answer_text
 from pipelines.builders.rows import turns
 from schemas.keys import stable_choice
@@ -39,7 +40,7 @@ def _about(scene: Scene, region: Region, number: int, seed: int) -> list[tuple[s
     name = region_name(number)
     spot = place(region, scene.width, scene.height)
     question, answer = f"Where in the picture is {name}?", f"{name} is at the {spot} of the picture."
-    if region.category:
+    if is_named(region):
         question = f"What is {name}, and where in the picture is it?"
         answer = f"{name} is {with_article(region.category)} at the {spot} of the picture."
     return [(question, answer), *_pointing(region, name, seed)]

@@ -15,6 +15,7 @@ from pipelines.builders.naming import (
     unique,
     with_article,
 )
+from pipelines.builders.parts import is_named
 from pipelines.builders.replies import MARK_END, MARK_START, BadReply, blocks, check_regions, check_talk
 from pipelines.builders.rows import turns
 from schemas.keys import stable_choice
@@ -42,7 +43,7 @@ def values(scene: Scene) -> Values:
         "objects": [
             {"category": region.category, "box": box_text(region.source_box, scene.width, scene.height)}
             for region in scene.regions
-            if region.source in OBJECT_SOURCES and region.category
+            if region.source in OBJECT_SOURCES and is_named(region)
         ]
     }
 
@@ -93,7 +94,7 @@ def _paragraph(scene: Scene, region: Region, seed: int) -> str:
     spot = place(region, scene.width, scene.height)
     share = round(100 * region.area / (scene.width * scene.height))
     phrases = unique(text.text for text in region.expressions)
-    openings = NAMED_OPENINGS if region.category else OPENINGS
+    openings = NAMED_OPENINGS if is_named(region) else OPENINGS
     opening = stable_choice(openings, seed, KIND, region.region_id).format(
         thing=with_article(region.category), spot=spot
     )

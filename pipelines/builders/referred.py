@@ -11,6 +11,7 @@ import msgspec
 
 from pipelines.builders.model_kind import Candidate, Values
 from pipelines.builders.naming import box_text, unique
+from pipelines.builders.parts import is_named
 from schemas.recipe import KindSettings
 from schemas.records import Expression, Region, Scene
 
@@ -38,7 +39,7 @@ def referred(scene: Scene, sources: Sequence[str]) -> list[Region]:
 def tell(scene: Scene, region: Region) -> Values:
     """Category, box and expressions, as the paper's prompts have them; category and expressions may lack."""
     return {
-        "category": region.category,
+        "category": region.category if is_named(region) else "",
         "box": box_text(region.source_box, scene.width, scene.height),
         "expressions": unique(e.text for e in region.expressions),
     }
@@ -68,5 +69,5 @@ def _referred(region: Region, sources: Sequence[str]) -> Candidate:
 def _any(region: Region, sources: Sequence[str]) -> Candidate:
     """Counts as a region of its own source, or of the one that refers to it where its own is none of the recipe's."""
     source = region.source if region.source in sources else region.expressions[0].source
-    reason = "" if region.category or region.expressions else "no_category"
+    reason = "" if is_named(region) or region.expressions else "no_category"
     return Candidate(region, source, ((source, "regions", region.region_id),), reason)

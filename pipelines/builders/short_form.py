@@ -9,6 +9,7 @@ from pipelines.builders import referred
 from pipelines.builders.conversation import values
 from pipelines.builders.model_kind import ModelKind
 from pipelines.builders.naming import place, region_name, sentence
+from pipelines.builders.parts import is_named
 from pipelines.builders.replies import (
     BadReply,
     check_one_line,
@@ -54,7 +55,7 @@ def _about(scene: Scene, region: Region, number: int, seed: int) -> list[tuple[s
         ("Where in the picture is {}?", "In which part of the picture is {}?"), seed, KIND, region.region_id
     )
     spot = place(region, scene.width, scene.height)
-    named = [(what.format(name), sentence(region.category))] if region.category else []
+    named = [(what.format(name), sentence(region.category))] if is_named(region) else []
     return [*named, (where.format(name), sentence(spot))]
 
 

@@ -46,6 +46,18 @@ def test_every_region_with_a_category_or_a_phrase(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_category_that_tells_nothing_is_none(kind: str) -> None:
+    mute = region(5, "other", (50, 2, 5, 5), source="own")
+    spoken = region(6, "unknown", (70, 2, 5, 5), source="own", expressions=says("a red box", source="own", first=4))
+    one = msgspec.structs.replace(yard(), regions=(*yard().regions, mute, spoken))
+    made = built(kind, one, generator=OPENAI)
+    (request,) = made.requests
+    assert [told.region_id for told in request.sample.regions] == ["own/1", "own/2", "own/3", "own/6"]
+    assert reasons(made.rejects) == {"no_category": 2}
+    assert "unknown" not in request.payload["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_prompt_and_the_template(kind: str, golden: Callable[[str, str], None]) -> None:
     (request,) = built(kind, yard(), generator=OPENAI).requests
     (row,) = built(kind, yard()).samples
