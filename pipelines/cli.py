@@ -11,7 +11,7 @@ import typer
 
 from pipelines import cli_files, console, recipes, storage
 from pipelines.builders.context import GENERATORS
-from pipelines.options import Ask, Out, Price, RecipeName, Store, What, Workers, check_folders, unfolded
+from pipelines.options import Ask, Out, Price, RecipeName, Store, What, Workers, check_data, check_folders, unfolded
 from pipelines.phases.layout import Layout
 from schemas.errors import OspreyDataError, RecipeError
 from schemas.recipe import Recipe
@@ -124,6 +124,7 @@ def doctor(
 ) -> None:
     """What DATA holds of every source, what lacks and where it is offered, and which images evaluation sets share."""
     wanted = _recipe(recipe)
+    check_data(data)
     from pipelines import commands
 
     work = _layout(out).work if out else _cache_folder()

@@ -58,6 +58,14 @@ class Ask(NamedTuple):
     replies: Store = ""
 
 
+def check_data(data: str, hint: str = DATA_HINT) -> None:
+    """Raise SourceError where DATA is no folder."""
+    fs, name = fsspec.url_to_fs(data)
+    if not fs.isdir(name):
+        message = f"{data} is not a folder" if fs.exists(name) else f"no data folder {data}"
+        raise SourceError(message, hint=hint)
+
+
 def check_folders(data: str, out: str, hint: str = DATA_HINT) -> None:
     """Look at DATA and OUT before anything is loaded or written; without a hint DATA need not be there.
 
@@ -66,9 +74,8 @@ def check_folders(data: str, out: str, hint: str = DATA_HINT) -> None:
         BuildError: OUT is DATA, has DATA in it, or lies in the folder of a source, where its files would be taken for
             raw data.
     """
-    fs, name = fsspec.url_to_fs(data)
-    if hint and not fs.isdir(name):
-        raise SourceError(f"no data folder {data}", hint=hint)
+    if hint:
+        check_data(data, hint)
     raw, made = _parts(data), _parts(out)
     inside = made[: len(raw)] == raw and made[len(raw) : len(raw) + 1]
     if made == raw or raw[: len(made)] == made or (inside and inside[0] in _source_folders()):

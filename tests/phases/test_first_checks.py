@@ -11,6 +11,7 @@ from schemas.errors import BuildError
 from tests.phases.conftest import Run
 
 HEAVY = ("apache_beam", "great_expectations", "pandas")
+BUILD = ("build", "--data", "nowhere")
 FAST = """
 import sys
 sys.argv = ["osprey-data", *sys.argv[1:]]
@@ -23,16 +24,19 @@ finally:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "says"),
+    ("command", "wrong", "says"),
     [
-        (("--recipe", "stage9"), "stage9"),
-        (("--kinds", "mask_txt"), "mask_txt"),
-        (("--generator", "openia"), "openia"),
-        ((), "no data folder"),
+        (BUILD, ("--recipe", "stage9"), "stage9"),
+        (BUILD, ("--kinds", "mask_txt"), "mask_txt"),
+        (BUILD, ("--generator", "openia"), "openia"),
+        (BUILD, (), "no data folder"),
+        (("doctor", "nowhere"), (), "no data folder"),
     ],
 )
-def test_a_slip_needs_no_library(wrong: tuple[str, ...], says: str, tmp_path: pathlib.Path) -> None:
-    command = ["build", "--data", str(tmp_path / "no"), "--out", str(tmp_path / "out"), *wrong]
+def test_a_slip_needs_no_library(
+    command: tuple[str, ...], wrong: tuple[str, ...], says: str, tmp_path: pathlib.Path
+) -> None:
+    command = (*command, *wrong, "--out", str(tmp_path / "out"))
     here = pathlib.Path(__file__).parents[2]
     ran = subprocess.run(
         [sys.executable, "-c", FAST, *command], cwd=here, capture_output=True, text=True, check=False, timeout=60
@@ -81,7 +85,7 @@ def test_data_is_a_folder(tmp_path: pathlib.Path, osprey_data: Run) -> None:
     (tmp_path / "file").write_text("")
     ran = osprey_data("build", "--data", tmp_path / "file", "--out", tmp_path / "out")
     assert ran.code == 1
-    assert "no data folder" in ran.err
+    assert "file is not a folder" in ran.err
 
 
 def test_sample_into_a_file(tmp_path: pathlib.Path, osprey_data: Run) -> None:
