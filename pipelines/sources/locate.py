@@ -14,7 +14,7 @@ from schemas.errors import RecipeError, SourceError
 from schemas.keys import digest
 from schemas.records import Record
 
-READER_VERSION = 3
+READER_VERSION = 4
 """Part of every cache key: raise it when a reader comes to yield something else from the same files."""
 
 _BLOCK = 4 << 20
