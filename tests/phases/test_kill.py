@@ -81,12 +81,20 @@ def whole(scenes: str, server: OpenAIServer, tmp_path_factory: pytest.TempPathFa
 def kill_when(process: ForkServerProcess, happened: Callable[[], bool]) -> bool:
     """Kill the process and its children as soon as something has happened; whether it was still alive then."""
     while process.is_alive():
-        if happened():
-            os.killpg(process.pid or 0, signal.SIGKILL)
+        if happened() and _killed_group(process.pid or 0):
             process.join()
             return True
         time.sleep(0.005)
     return False
+
+
+def _killed_group(leader: int) -> bool:
+    """A process that has only just begun leads no group yet."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def kill_at(build: Build, moments: dict[str, str]) -> None:
