@@ -95,7 +95,7 @@ def _interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, _stop) if own else None
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # Beam wraps Ctrl-C in errors of many types; whatever else it is, is raised again
         if interrupted(error):
             raise KeyboardInterrupt from None
         raise
