@@ -3,7 +3,7 @@
 Recipes are YAML files (`pipelines/recipes/*.yaml`, or any path); `pipelines.recipes.load` reads and checks them.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -50,13 +50,39 @@ class ImageSettings(Settings, frozen=True, kw_only=True):
     """Folder of pictures in the usual layout, such as `coco/train2017` -> where it is, relative to DATA."""
 
 
+class VisionSettings(Settings, frozen=True, kw_only=True):
+    """What a model that sees is shown beside the text."""
+
+    image_px: int = 1024
+    """Longer side, at most, of the whole picture with its regions outlined and numbered."""
+    crop_px: int = 512
+    """Longer side, at most, of a crop around one region."""
+    crops: int = 8
+    """Most crops of one request; further regions are shown in the whole picture only."""
+    context: float = 0.25
+    """What a crop shows around a region's box on each side, in shares of the box's longer side."""
+    quality: int = 85
+    """Of the JPEGs, 1 to 95."""
+
+
 class GenerationSettings(Settings, frozen=True, kw_only=True):
-    """What is sent to the language model; every value is part of the request key."""
+    """How the language model is asked. What is sent to it, and nothing else, is part of the request key."""
 
     model: str = "gpt-4o-mini"
-    temperature: float = 0.7
-    max_tokens: int = 1500
+    temperature: float | None = 0.7
+    max_tokens: int | None = 1500
+    max_completion_tokens: int | None = None
+    """Instead of `max_tokens`, for models that want it so."""
     seed: int | None = None
+    reply_format: Literal["auto", "text", "json"] = "auto"
+    """Plain text as in the paper, JSON by a schema, or JSON where the server is found to support it."""
+    vision: VisionSettings | None = None
+    """Show the model the picture; without it is told in words alone, as in the paper."""
+
+    def parameters(self) -> dict[str, Any]:
+        """What is sent beside the messages."""
+        sent = ("model", "temperature", "max_tokens", "max_completion_tokens", "seed")
+        return {name: value for name in sent if (value := getattr(self, name)) is not None}
 
 
 class Recipe(Settings, frozen=True, kw_only=True):

@@ -250,6 +250,10 @@ class Reply(Record, frozen=True, kw_only=True):
     attempts: int = 1
     error: str = ""
     """Not empty when the request failed for good; `text` is then empty."""
+    at_risk_usd: float = 0.0
+    """What attempts that broke off after they were sent may have been charged, at most."""
+    repair_of: str = ""
+    """Key of the request whose bad reply this one was to mend; empty for a first reply."""
 
 
 class Built(NamedTuple):

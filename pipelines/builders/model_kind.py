@@ -120,9 +120,7 @@ def reject_of(sample: Sample, reason: str, detail: str) -> Reject:
 
 
 def _request(kind: ModelKind, scene: Scene, waiting: Sample, context: Context) -> Request:
-    settings = msgspec.structs.asdict(context.generation)
-    payload = {name: value for name, value in settings.items() if value is not None}
-    payload["messages"] = render(kind, scene, waiting.regions)
+    payload = {**context.generation.parameters(), "messages": render(kind, scene, waiting.regions)}
     return Request(key=request_key(payload), payload=payload, sample=waiting)
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import tenacity
 
 from pipelines.generation import prices
+from pipelines.generation.ask import Ask
 from pipelines.generation.budget import Budget, Reservation
 from pipelines.generation.client import CallError, Client, Completion, Verdict
-from pipelines.generation.pending import Ask
 from pipelines.generation.settings import Settings
 from schemas.records import Reply
 

@@ -9,9 +9,10 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from pipelines.generation.ask import Ask
 from pipelines.generation.call import Call, Shared, Stopped
 from pipelines.generation.client import CallError, Client, Verdict
-from pipelines.generation.pending import Ask, Pending
+from pipelines.generation.pending import Pending
 from pipelines.generation.settings import Settings
 from pipelines.generation.store import ReplyStore
 from pipelines.generation.verdicts import Verdicts

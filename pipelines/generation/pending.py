@@ -2,20 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
+from pipelines.generation.ask import Ask
 from pipelines.generation.store import ReplyStore
 
 CHUNK = 256
 """Requests looked up in the store at a time."""
-
-
-class Ask(NamedTuple):
-    """A request, as the engine takes it."""
-
-    key: str
-    kind: str
-    payload: dict[str, Any]
 
 
 class Pending(Iterator[Ask]):

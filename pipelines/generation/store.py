@@ -32,6 +32,8 @@ _replies = sa.Table(
     sa.Column("model", sa.String, nullable=False), sa.Column("prompt_tokens", sa.Integer, nullable=False),
     sa.Column("completion_tokens", sa.Integer, nullable=False), sa.Column("cost_usd", sa.Double, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False), sa.Column("error", sa.String, nullable=False),
+    sa.Column("at_risk_usd", sa.Double, nullable=False, server_default="0"),
+    sa.Column("repair_of", sa.String(64), nullable=False, server_default=""),
 )  # fmt: skip
 _requests = sa.Table(
     "requests", _metadata,

@@ -1,7 +1,7 @@
 """Is it the request or the server? A server that is gone must not fail every request for good."""
 
+from pipelines.generation.ask import Ask
 from pipelines.generation.client import CallError, Verdict
-from pipelines.generation.pending import Ask
 from schemas.errors import GenerationError
 from schemas.records import Reply
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.generation.pending import Ask
+from pipelines.generation.ask import Ask
 from pipelines.generation.settings import Settings
 from pipelines.generation.store import ReplyStore
 from schemas.keys import request_key

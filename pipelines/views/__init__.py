@@ -1,0 +1,1 @@
+"""What a model that sees is shown: a picture with its regions outlined and numbered, and crops around them."""
