@@ -66,7 +66,7 @@ def test_a_good_recipe(path: pathlib.Path) -> None:
     [
         (changed("kindz", to={}), "kindz", "name, kinds, sources, seed, val_fraction, exclude_evaluation"),
         (changed("images", "embedd", to=True), "embedd", "Allowed keys: check, embed"),
-        (changed("generation", "top_p", to=1), "top_p", "Allowed keys: model, temperature, max_tokens, max_completion_tokens, seed"),
+        (changed("generation", "top_p", to=1), "top_p", "Allowed keys: model, temperature, max_tokens, max_comp"),
         (changed("kinds", "mask_text", "cap", to=1), "cap", "Allowed keys: sources, regions_per_image"),
         (changed("kinds", "mask_text", "rows", to=0), "kinds.mask_text.rows: 0 is no number of rows", "1 or more"),
         (changed("kinds", "mask_text", "rows", to="all"), "at `$.kinds.mask_text.rows`", "complete.yaml"),
