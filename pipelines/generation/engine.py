@@ -6,57 +6,28 @@ unasked (budget, interruption, a server that is gone), and then the next run ask
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from pipelines.generation.ask import Ask
 from pipelines.generation.call import Call, Shared, Stopped
 from pipelines.generation.client import CallError, Client, Verdict
 from pipelines.generation.pending import Pending
+from pipelines.generation.progress import Outcome as Outcome
+from pipelines.generation.progress import Progress as Progress
+from pipelines.generation.progress import Report as Report
+from pipelines.generation.progress import quiet
 from pipelines.generation.settings import Settings
 from pipelines.generation.store import ReplyStore
 from pipelines.generation.verdicts import Verdicts
 from schemas.errors import BudgetError, GenerationError
-from schemas.records import Record, Reply
+from schemas.records import Reply
 
-
-class Progress(Record, frozen=True, kw_only=True):
-    """Where a run stands."""
-
-    requests: int = 0
-    """Read so far; cached + answered + failed of them are done."""
-    cached: int = 0
-    """Found in the store, or repeats of another request."""
-    answered: int = 0
-    failed: int = 0
-    in_flight: int = 0
-    retries: int = 0
-    spent_usd: float = 0.0
-    at_risk_usd: float = 0.0
-    """Of calls that broke off after they were sent: the server may charge them, at most this much."""
-
-
-class Outcome(Progress, frozen=True, kw_only=True):
-    """How a run ended."""
-
-    left: int = 0
-    """Requests without a reply, because the run stopped."""
-    stopped: str = ""
-    """Why it stopped before the end; empty when all was asked."""
-    uncounted: int = 0
-    """Answers whose tokens the server did not count: they are charged with their upper bound."""
-
-
-Report = Callable[[Progress], None]
 Requests = Iterable[tuple[str, str, dict[str, Any]]]
 """(key, kind, payload) each."""
 
 
-def _quiet(_: Progress) -> None:
-    pass
-
-
-def generate(requests: Requests, store: ReplyStore, settings: Settings, progress: Report = _quiet) -> Outcome:
+def generate(requests: Requests, store: ReplyStore, settings: Settings, progress: Report = quiet) -> Outcome:
     """`answer_all` for a program without an event loop.
 
     Ctrl-C waits for the answers in flight and stores them, then raises KeyboardInterrupt; a second one does not wait.
@@ -64,7 +35,7 @@ def generate(requests: Requests, store: ReplyStore, settings: Settings, progress
     return asyncio.run(answer_all(requests, store, settings, progress))
 
 
-async def answer_all(requests: Requests, store: ReplyStore, settings: Settings, progress: Report = _quiet) -> Outcome:
+async def answer_all(requests: Requests, store: ReplyStore, settings: Settings, progress: Report = quiet) -> Outcome:
     """Ask for every request that the store lacks, and store the replies. Needs neither key nor budget to ask nothing.
 
     Raises:

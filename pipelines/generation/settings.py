@@ -6,7 +6,7 @@ file.
 
 import math
 import os
-from typing import Any
+from typing import Any, Literal
 
 from schemas.errors import GenerationError
 from schemas.records import Record
@@ -17,13 +17,27 @@ OPENAI_URL = "https://api.openai.com/v1"
 class Settings(Record, frozen=True, kw_only=True):
     """Everything about asking that does not change what is asked (that is the request's payload)."""
 
+    mode: Literal["online", "batch"] = "online"
+    """One call a request, or files of requests that are answered within a day at a lower price."""
     budget_usd: float | None = None
-    """Dollars that one run may spend at most. Without it nothing is asked."""
+    """Dollars that one run may spend at most, shared by all its workers. Without it nothing is asked."""
+    total_usd: float | None = None
+    """Dollars that the store may come to over all runs; None for no such limit."""
+    purse: str = ""
+    """Workers of one run share the budget and the rates by this name; empty for a run of its own."""
+    lease_s: float = 60.0
+    """How long a worker's claims on requests outlive its last sign of life."""
     base_url: str = OPENAI_URL
     price: tuple[float, float] | None = None
     """Dollars per million prompt and completion tokens, instead of the price table."""
     concurrency: int = 16
     """Requests in flight at a time."""
+    rpm: float | None = None
+    """Requests a minute, of all workers of the purse together; None for what the server's headers allow."""
+    tpm: float | None = None
+    """Tokens a minute, likewise."""
+    repairs: int = 0
+    """How often a bad reply is shown to the model with what is wrong with it: 0 or 1."""
     timeout_s: float = 300.0
     """For one call, from sending to the last byte. Long, because a call given up may be charged all the same."""
     max_attempts: int = 6
@@ -36,12 +50,35 @@ class Settings(Record, frozen=True, kw_only=True):
     """Ask again what failed in an earlier run."""
     grace_s: float = 20.0
     """How long an interrupted run waits for the answers in flight, which are paid for."""
+    batch_requests: int = 50_000
+    """Most requests of one batch file."""
+    batch_bytes: int = 200_000_000
+    """Most bytes of one batch file."""
+    batch_poll_s: float = 30.0
+    """Between two looks at the batches that are under way."""
+    batch_wait_s: float | None = None
+    """How long a run waits for its batches; None until they end. What is under way then is collected by a later run."""
+    batch_discount: float = 0.5
+    """What a batch costs, as a share of the online price."""
+    image_tokens: int | None = None
+    """Prompt tokens of one picture at most, where the server is known to count them otherwise than OpenAI."""
 
     def __post_init__(self) -> None:
         if self.budget_usd is not None and not 0 <= self.budget_usd < math.inf:
             raise GenerationError(f"not a budget: {self.budget_usd}", hint="Give dollars, such as --budget-usd 5.")
         if self.concurrency < 1 or self.max_attempts < 1 or self.timeout_s <= 0:
             raise GenerationError("concurrency, attempts and time-out must be positive")
+        self._check_limits()
+
+    def _check_limits(self) -> None:
+        if self.total_usd is not None and not 0 <= self.total_usd < math.inf:
+            raise GenerationError(f"not a total: {self.total_usd}", hint="Give dollars, such as --total-usd 50.")
+        if any(rate is not None and not 0 < rate < math.inf for rate in (self.rpm, self.tpm)):
+            raise GenerationError("requests and tokens a minute must be positive")
+        if self.repairs not in (0, 1):
+            raise GenerationError(f"not a number of repairs: {self.repairs}", hint="A bad reply is mended once or not.")
+        if self.lease_s <= 0 or self.batch_requests < 1 or self.batch_bytes < 1 or not 0 < self.batch_discount <= 1:
+            raise GenerationError("lease, batch sizes and batch discount must be positive, the discount at most 1")
 
 
 def from_environment(**chosen: Any) -> Settings:
