@@ -119,26 +119,37 @@ class Client:
         except TimeoutError:
             raise _timed_out(self._timeout_s) from None
         except openai.APIError as error:
-            raise self._explain(error) from None
-        try:
-            return _completion(_decoder.decode(raw.content), str(payload["model"]))
-        except msgspec.MsgspecError as error:
-            words = f"the answer is no chat completion: {error}; it begins with {raw.content[:200]!r}"
-            raise CallError(self._hide(words), Verdict.RETRY, may_be_charged=True) from None
+            raise explain(error, self._key, self._timeout_s) from None
+        return read_completion(raw.content, str(payload["model"]), self._key)
 
-    def _explain(self, error: openai.APIError) -> CallError:
-        if isinstance(error, openai.APITimeoutError):
-            return _timed_out(self._timeout_s, unreachable=_never_sent(error))
-        if isinstance(error, openai.APIStatusError):
-            words = self._hide(f"HTTP {error.status_code}: {_words(error)}")
-            return CallError(words, _verdict(error), retry_after_s=retry_after(error.response.headers))
-        cause = error.__cause__ or error
-        words = self._hide(f"connection failed: {cause or type(cause).__name__}")
-        unreachable = _never_sent(error)
-        return CallError(words, Verdict.RETRY, unreachable=unreachable, may_be_charged=not unreachable)
 
-    def _hide(self, words: str) -> str:
-        return words.replace(self._key, "[key]")
+def explain(error: openai.APIError, key: str, timeout_s: float) -> CallError:
+    """What a failed call of the official client means; the key is taken out of the words."""
+    if isinstance(error, openai.APITimeoutError):
+        return _timed_out(timeout_s, unreachable=_never_sent(error))
+    if isinstance(error, openai.APIStatusError):
+        words = f"HTTP {error.status_code}: {words_of(error.body, error.response.reason_phrase)}"
+        verdict = verdict_of(error.status_code, error.code)
+        return CallError(_hide(words, key), verdict, retry_after_s=retry_after(error.response.headers))
+    cause = error.__cause__ or error
+    unreachable = _never_sent(error)
+    return CallError(
+        _hide(f"connection failed: {cause or type(cause).__name__}", key), Verdict.RETRY, unreachable=unreachable,
+        may_be_charged=not unreachable,
+    )  # fmt: skip
+
+
+def read_completion(raw: bytes, asked_model: str, key: str = "") -> Completion:
+    """The chat completion of a body; CallError where it is none."""
+    try:
+        return _completion(_decoder.decode(raw), asked_model)
+    except msgspec.MsgspecError as error:
+        words = f"the answer is no chat completion: {error}; it begins with {raw[:200]!r}"
+        raise CallError(_hide(words, key), Verdict.RETRY, may_be_charged=True) from None
+
+
+def _hide(words: str, key: str) -> str:
+    return words.replace(key, "[key]") if key else words
 
 
 def _arguments(payload: dict[str, Any]) -> dict[str, Any]:
@@ -173,18 +184,17 @@ def _never_sent(error: openai.APIError) -> bool:
     return type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol")
 
 
-def _verdict(error: openai.APIStatusError) -> Verdict:
-    if error.status_code in _STOP_STATUS or error.code in _STOP_CODES:
+def verdict_of(status: int, code: str | None) -> Verdict:
+    """What to do about an HTTP status with the code of the server's error."""
+    if status in _STOP_STATUS or code in _STOP_CODES:
         return Verdict.STOP
-    retry = error.status_code in _RETRY_STATUS or error.status_code >= 500
-    return Verdict.RETRY if retry else Verdict.REFUSED
+    return Verdict.RETRY if status in _RETRY_STATUS or status >= 500 else Verdict.REFUSED
 
 
-def _words(error: openai.APIStatusError) -> str:
+def words_of(body: object, otherwise: str) -> str:
     """The server's own message, where it has one."""
-    body = error.body
     message = body.get("message") if isinstance(body, dict) else body
-    return " ".join(str(message or error.response.reason_phrase).split())[:1000]
+    return " ".join(str(message or otherwise).split())[:1000]
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
