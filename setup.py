@@ -15,7 +15,7 @@ setup(
     packages=find_packages(
         include=["schemas", "prompts", "pipelines", "osprey_train", "schemas.*", "pipelines.*", "osprey_train.*"]
     ),
-    package_data={"prompts": ["*.j2", "*/*"], "pipelines": ["recipes/*.yaml", "qa/templates/*"]},
+    package_data={"prompts": ["*.j2", "*/*", "*/*/*"], "pipelines": ["recipes/*.yaml", "qa/templates/*"]},
     install_requires=[
         "apache-beam>=2.77",
         "datasets>=5.2",
@@ -46,8 +46,8 @@ setup(
         "postgres": ["psycopg[binary]"],
         "llm-test": ["gguf", "transformers[serving]>=5.23"],
         "dev": [
-            "duckdb", "fastapi", "hypothesis", "mypy", "pandas-stubs", "psutil", "pytest", "pytest-timeout",
-            "pytest-xdist", "ruff", "types-PyYAML", "uvicorn",
+            "duckdb", "fastapi", "hypothesis", "mypy", "pandas-stubs", "psutil", "psycopg[binary]", "pytest",
+            "pytest-timeout", "pytest-xdist", "ruff", "types-PyYAML", "uvicorn",
         ],
     },
     entry_points={"console_scripts": ["osprey-data = pipelines.cli:main"]},

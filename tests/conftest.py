@@ -1,7 +1,24 @@
-"""Options of all tests."""
+"""Options and servers of all tests."""
+
+from collections.abc import Iterator
 
 import pytest
+
+from tests.servers import postgres
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--renew-readme", action="store_true", help="write the generated blocks of README.md anew")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.PostgresServer]:
+    """A PostgreSQL server for the whole session; whoever stops it starts it again."""
+    with postgres.running() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.PostgresServer) -> str:
+    """The URL of an empty PostgreSQL database."""
+    return postgres_server.new_database()

@@ -161,7 +161,7 @@ class Worker(Owner):
         return self._lost
 
     def close(self) -> None:
-        """Give back what is claimed and not spent. A database that is gone by now hinders nobody: the lease runs out."""
+        """Give back what is claimed and not spent. Where the database is gone by now, the lease runs out."""
         if not self._closing.is_set():
             self._closing.set()
             self._heart.join()
