@@ -11,6 +11,6 @@ processes.py  whether a process is still there
 """
 
 from pipelines.generation.store.owners import Entry, Looked, Owner, Worker, is_batch
-from pipelines.generation.store.replies import GenerationTotals, ReplyStore
+from pipelines.generation.store.replies import GenerationTotals, ReplyStore, Usage
 
-__all__ = ["Entry", "GenerationTotals", "Looked", "Owner", "ReplyStore", "Worker", "is_batch"]
+__all__ = ["Entry", "GenerationTotals", "Looked", "Owner", "ReplyStore", "Usage", "Worker", "is_batch"]

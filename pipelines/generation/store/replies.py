@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
@@ -37,6 +37,18 @@ class GenerationTotals(Record, frozen=True, kw_only=True):
     cost_usd: float
 
 
+class Usage(NamedTuple):
+    """What one reply took, without its text."""
+
+    key: str
+    repair_of: str
+    error: str
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float
+    at_risk_usd: float
+
+
 class ReplyStore:
     """Replies by request key, at a database URL such as `sqlite:///OUT/work/replies.sqlite`.
 
@@ -63,6 +75,15 @@ class ReplyStore:
         """For each key that is there its error, which is empty for an answer."""
         columns = [replies.c.key, replies.c.error]
         return {row.key: row.error for batch in _batches(keys, BATCH) for row in self._select(columns, batch)}
+
+    def usage(self, keys: Iterable[str], *, repairs: bool = False) -> Iterator[Usage]:
+        """What the replies of distinct keys took; with `repairs`, what mending these replies took instead."""
+        column = replies.c.repair_of if repairs else replies.c.key
+        columns = [replies.c[name] for name in Usage._fields]
+        for batch in _batches(keys, BATCH):
+            with self.database.reading() as connection:
+                found = connection.execute(sa.select(*columns).where(among(connection, column, batch), column != ""))
+                yield from (Usage(*row) for row in found.all())
 
     def missing(self, keys: Iterable[str]) -> list[str]:
         """The distinct keys that were neither answered nor failed, in their order. Only these are kept in memory."""
