@@ -31,6 +31,9 @@ SAFE = 0.8
 """The share of a lease after which nothing is sent any more: a call takes a while to leave."""
 
 
+Also = Callable[[sa.Connection, str], None]
+
+
 class Entry(NamedTuple):
     """A reply with what it answers."""
 
@@ -139,10 +142,19 @@ class Worker(Owner):
         limits = money.Limits(self.purse, self.budget_usd, self.total_usd)
         return self._database.transact(lambda c: money.draw(c, self.id, limits, least_usd, wish_usd))
 
-    def hand_over(self, keys: Collection[str], usd: float, note: str = "") -> str:
-        """Give claims, and dollars drawn, to a new owner of kind batch, which lives until it is ended; its id."""
+    def hand_over(self, keys: Collection[str], usd: float, note: str = "", also: Also | None = None) -> str:
+        """Give claims, and dollars drawn, to a new owner of kind batch, which lives until it is ended; its id.
+
+        `also` is called with that id in the same transaction, so that whoever looks after the batch knows of it.
+        """
         batch = f"{BATCH}-{uuid4().hex}"
-        self._database.transact(lambda connection: self._hand_over(connection, batch, keys, usd, note))
+
+        def work(connection: sa.Connection) -> None:
+            self._hand_over(connection, batch, keys, usd, note)
+            if also is not None:
+                also(connection, batch)
+
+        self._database.transact(work)
         return batch
 
     def peers(self) -> int:

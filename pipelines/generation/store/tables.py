@@ -52,13 +52,27 @@ claims = sa.Table(
 batches = sa.Table(
     "batches", metadata,
     sa.Column("id", sa.String(64), primary_key=True), sa.Column("owner", sa.String(64), nullable=False),
-    sa.Column("created", sa.Double, nullable=False), sa.Column("ended", sa.Double),
-    sa.Column("state", sa.String, nullable=False),
+    sa.Column("worker", sa.String(64), nullable=False), sa.Column("server", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False), sa.Column("changed", sa.Double, nullable=False),
+    sa.Column("file_id", sa.String, nullable=False), sa.Column("batch_id", sa.String, nullable=False),
+    sa.Column("requests", sa.Integer, nullable=False), sa.Column("usd", sa.Double, nullable=False),
 )  # fmt: skip
-"""Batches under way at a server: `owner` holds their keys and dollars, `state` is JSON of whoever runs them."""
+"""Batches at a server (`batches.py`): `owner` holds their keys and dollars, `worker` looks after them."""
+
+batch_lines = sa.Table(
+    "batch_lines", metadata,
+    sa.Column("key", sa.String(64), primary_key=True), sa.Column("batch", sa.String(64), nullable=False),
+    sa.Column("line", sa.Integer, nullable=False), sa.Column("kind", sa.String, nullable=False),
+    sa.Column("payload", sa.String, nullable=False), sa.Column("row", sa.String, nullable=False),
+    sa.Column("repair_of", sa.String(64), nullable=False), sa.Column("rounds", sa.Integer, nullable=False),
+    sa.Column("bound_usd", sa.Double, nullable=False), sa.Column("words", sa.String, nullable=False),
+)  # fmt: skip
+"""What is in which batch, so that it can be collected by another run. `line`: where it stands in the batch's file, from
+1; 0 for what waits for the next one. `rounds`: batches it was in before; `words`: why it has to come again."""
 
 INDEXES = (
     sa.Index("claims_by_owner", claims.c.owner),
+    sa.Index("batch_lines_by_batch", batch_lines.c.batch, batch_lines.c.line),
     sa.Index("replies_by_repaired", replies.c.repair_of, sqlite_where=replies.c.repair_of != "",
              postgresql_where=replies.c.repair_of != ""),
 )  # fmt: skip
