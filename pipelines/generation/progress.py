@@ -36,6 +36,8 @@ class Progress(Record, frozen=True, kw_only=True):
     """`time.monotonic()` when the first request was taken up."""
     limits: str = ""
     """What the pace is set by, for reading: `500 requests a minute (server)`; empty for nothing but concurrency."""
+    batches: str = ""
+    """What is under way in batches, for reading; empty for nothing."""
 
 
 class Outcome(Progress, frozen=True, kw_only=True):
@@ -47,8 +49,6 @@ class Outcome(Progress, frozen=True, kw_only=True):
     """Why it stopped before the end; empty when all was asked."""
     uncounted: int = 0
     """Answers whose tokens the server did not count: they are charged with their upper bound."""
-    batches: str = ""
-    """What is under way in batches, for reading; empty for nothing."""
 
 
 Report = Callable[[Progress], None]

@@ -54,8 +54,10 @@ class Settings(Record, frozen=True, kw_only=True):
     """Most requests of one batch file."""
     batch_bytes: int = 200_000_000
     """Most bytes of one batch file."""
+    batch_open: int = 4
+    """Batches under way at a time."""
     batch_poll_s: float = 30.0
-    """Between two looks at the batches that are under way."""
+    """Between two looks at the batches that are under way; while nothing ends, up to ten times as long."""
     batch_wait_s: float | None = None
     """How long a run waits for its batches; None until they end. What is under way then is collected by a later run."""
     batch_discount: float = 0.5
@@ -79,6 +81,8 @@ class Settings(Record, frozen=True, kw_only=True):
             raise GenerationError(f"not a number of repairs: {self.repairs}", hint="A bad reply is mended once or not.")
         if self.lease_s <= 0 or self.batch_requests < 1 or self.batch_bytes < 1 or not 0 < self.batch_discount <= 1:
             raise GenerationError("lease, batch sizes and batch discount must be positive, the discount at most 1")
+        if self.batch_open < 1 or self.batch_poll_s <= 0:
+            raise GenerationError("the number of batches and the time between looks at them must be positive")
 
 
 def from_environment(**chosen: Any) -> Settings:
