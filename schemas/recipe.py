@@ -58,11 +58,13 @@ class VisionSettings(Settings, frozen=True, kw_only=True):
     crop_px: int = 512
     """Longer side, at most, of a crop around one region."""
     crops: int = 8
-    """Most crops of one request; further regions are shown in the whole picture only."""
+    """Most crops of one request, around its smallest regions; the others are shown in the whole picture only."""
     context: float = 0.25
-    """What a crop shows around a region's box on each side, in shares of the box's longer side."""
+    """What a crop shows around a region's box on each side, in shares of the box's longer side; 16 pixels at least."""
     quality: int = 85
-    """Of the JPEGs, 1 to 95."""
+    """Of the JPEGs, 5 to 95."""
+    most_bytes: int = 500_000
+    """Of one JPEG; where it would have more, its quality is lowered until it fits."""
 
 
 class GenerationSettings(Settings, frozen=True, kw_only=True):

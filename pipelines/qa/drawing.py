@@ -10,22 +10,13 @@ import PIL.ImageDraw
 import PIL.ImageFont
 from scipy import ndimage
 
+from pipelines.views.colours import colour
+from pipelines.views.masks import Bools, inmost, resized
 from schemas import rle
 from schemas.records import Mask
 
-PALETTE = (
-    "#e4572e", "#1f78d1", "#f2b134", "#3aa66b", "#a04bc4", "#12a5b4", "#e05d9c", "#7c8b1f", "#8a5a3c", "#5662d6",
-)  # fmt: skip
-"""Colours of regions 1, 2, ...; after the last one they start again."""
-
 _TINT = 0.22
 Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
-
-
-def colour(number: int) -> str:
-    """Colour of region `number`, counted from 1."""
-    return PALETTE[(number - 1) % len(PALETTE)]
 
 
 def grey(width: int, height: int) -> PIL.Image.Image:
@@ -41,13 +32,13 @@ def draw_regions(image: PIL.Image.Image, masks: Sequence[Mask], *, longest: int 
     size = _fitted(image.size, longest)
     shown = image.convert("RGB").resize(size, PIL.Image.Resampling.LANCZOS)
     pixels = np.asarray(shown, dtype=np.float32)
-    small = [_resized(rle.decode(mask), size) for mask in masks]
+    small = [resized(rle.decode(mask), size) for mask in masks]
     for number, mask in enumerate(small, 1):
         pixels = _tinted(pixels, mask, colour(number), max(1, max(size) // 240))
     drawn = PIL.Image.fromarray(pixels.round().astype(np.uint8))
     pen = PIL.ImageDraw.Draw(drawn)
     for number, mask in enumerate(small, 1):
-        _badge(pen, number, _inmost(mask), _radius(size), size)
+        _badge(pen, number, inmost(mask), _radius(size), size)
     return drawn
 
 
@@ -61,15 +52,6 @@ def _radius(size: tuple[int, int]) -> int:
     return max(2, min(max(9, max(size) // 30), min(size) // 6))
 
 
-def _resized(mask: Bools, size: tuple[int, int]) -> Bools:
-    """The mask at another size; a mask that would vanish keeps one pixel."""
-    small = np.array(PIL.Image.fromarray(mask).resize(size, PIL.Image.Resampling.NEAREST), dtype=bool)
-    if mask.any() and not small.any():
-        y, x = np.argwhere(mask).mean(axis=0) / mask.shape
-        small[int(y * size[1]), int(x * size[0])] = True
-    return small
-
-
 def _tinted(pixels: Floats, mask: Bools, tint: str, line: int) -> Floats:
     """Blend the mask's inside, then a white rim outside and a solid rim inside."""
     paint = np.array(PIL.ImageColor.getrgb(tint), np.float32)
@@ -80,23 +62,15 @@ def _tinted(pixels: Floats, mask: Bools, tint: str, line: int) -> Floats:
     return np.where(inner[..., None], paint, pixels)
 
 
-def _inmost(mask: Bools) -> tuple[int, int] | None:
-    """(x, y) of the pixel farthest from the mask's border, which is where a number covers least."""
-    if not mask.any():
-        return None
-    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    y, x = np.unravel_index(int(np.argmax(depth)), mask.shape)
-    return int(x), int(y)
-
-
 def _badge(
-    pen: PIL.ImageDraw.ImageDraw, number: int, at: tuple[int, int] | None, radius: int, size: tuple[int, int]
+    pen: PIL.ImageDraw.ImageDraw, number: int, at: tuple[int, int, float] | None, radius: int, size: tuple[int, int]
 ) -> None:
     """A disc with the number, kept within the picture."""
     if at is None:
         return
     x, y = (
-        min(max(place, radius + 1), max(side - radius - 2, radius + 1)) for place, side in zip(at, size, strict=True)
+        min(max(place, radius + 1), max(side - radius - 2, radius + 1))
+        for place, side in zip(at[:2], size, strict=True)
     )
     pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour(number), outline="white", width=2)
     font = PIL.ImageFont.load_default(size=radius * 1.25)

@@ -30,6 +30,12 @@ HEEDING = {
 }  # fmt: skip
 """Settings that not every kind heeds -> the kinds that do; with others they would change nothing."""
 
+VISION_LIMITS = {
+    "image_px": (64, 4096), "crop_px": (64, 2048), "crops": (0, 50), "context": (0, 10), "quality": (5, 95),
+    "most_bytes": (20_000, 10_000_000),
+}  # fmt: skip
+"""Settings of `generation.vision` -> least and most."""
+
 TYPES = {
     "object": "a mapping", "array": "a list", "str": "a text", "int": "a whole number", "float": "a number",
     "bool": "true or false", "null": "nothing",
@@ -246,3 +252,9 @@ def _check_numbers(name: str, recipe: Recipe) -> None:
         raise RecipeError(
             f"recipe {name}: rows_per_shard: {recipe.rows_per_shard} is no number of rows", hint="Give 1 or more."
         )
+    for key, (least, most) in VISION_LIMITS.items() if recipe.generation.vision else ():
+        value = getattr(recipe.generation.vision, key)
+        if not least <= value <= most:
+            raise RecipeError(
+                f"recipe {name}: generation.vision.{key}: {value} is out of range", hint=f"Give {least} to {most}."
+            )
