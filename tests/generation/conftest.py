@@ -37,6 +37,22 @@ def store(tmp_path: Path) -> ReplyStore:
     return ReplyStore(f"sqlite:///{tmp_path}/work/replies.sqlite")
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, once of each sort."""
+    return (
+        request.getfixturevalue("postgres_url") if request.param == "postgresql" else f"sqlite:///{tmp_path}/r.sqlite"
+    )
+
+
+@pytest.fixture
+def any_store(any_url: str) -> Iterator[ReplyStore]:
+    """A store on SQLite, then one on PostgreSQL."""
+    store = ReplyStore(any_url)
+    yield store
+    store.close()
+
+
 @pytest.fixture
 def quick(server: OpenAIServer) -> Callable[..., Settings]:
     """Settings for the server; a token costs a millionth of a dollar."""
