@@ -47,7 +47,7 @@ setup(
         "llm-test": ["gguf", "transformers[serving]>=5.23"],
         "dev": [
             "duckdb", "fastapi", "hypothesis", "mypy", "pandas-stubs", "psutil", "psycopg[binary]", "pytest",
-            "pytest-timeout", "pytest-xdist", "ruff", "types-PyYAML", "uvicorn",
+            "pytest-timeout", "pytest-xdist", "python-multipart", "ruff", "types-PyYAML", "uvicorn",
         ],
     },
     entry_points={"console_scripts": ["osprey-data = pipelines.cli:main"]},

@@ -97,8 +97,8 @@ def _no_rule(*_: object) -> None:
 class BatchApi:
     """What the endpoints do and what they have seen; change it while the server runs."""
 
-    def __init__(self, reply: Callable[[Payload], Payload], answered: Counter[str], name: Callable[..., str]) -> None:
-        self.reply, self.answered, self.name = reply, answered, name
+    def __init__(self, server: Any, name: Callable[[Payload], str]) -> None:
+        self.server, self.name = server, name
         self.duration_s = 0.0
         """From creation to the end."""
         self.held = False
@@ -128,6 +128,14 @@ class BatchApi:
         self.most_open = 0
         self.uploads: list[int] = []
         """Bytes of each input file."""
+
+    @classmethod
+    def of(cls, server: Any, name: Callable[[Payload], str]) -> "BatchApi":
+        """The endpoints of a server, which gives the replies; `name` tells requests apart. A server that is made anew
+        keeps the same, as new, because its routes lead to them."""
+        api: BatchApi = vars(server).get("batches") or cls.__new__(cls)
+        api.__init__(server, name)  # type: ignore[misc]
+        return api
 
     @property
     def open(self) -> list[Batch]:
@@ -253,8 +261,8 @@ class BatchApi:
             name = self.name(line["body"])
             fault = self.line(line["body"], self.sent[name] - 1)
             if fault is None:
-                self.answered[name] += 1
-                output.append(_line(line, 200, self.reply(line["body"])))
+                self.server.answered[name] += 1
+                output.append(_line(line, 200, self.server.reply(line["body"])))
             elif fault.status == 0:
                 errors.append(_expired(line))
                 status = "expired" if status == "completed" else status

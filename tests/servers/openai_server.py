@@ -26,6 +26,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from tests.servers.batch_api import BatchApi
 from tests.servers.rates import Rates, amounts
 
 Payload = dict[str, Any]
@@ -154,6 +155,7 @@ class OpenAIServer:
         """What was asked, in order of arrival."""
         self.in_flight = self.most_in_flight = 0
         self.headers: deque[dict[str, str]] = deque(maxlen=1000)
+        self.batches = BatchApi.of(self, payload_id)
 
     @property
     def calls(self) -> int:
@@ -205,6 +207,7 @@ class OpenAIServer:
     def app(self) -> FastAPI:
         """All routes; a subclass may add some."""
         app = _App(self.chat)
+        self.batches.add_to(app)
         app.add_api_route("/counts", lambda: {"asked": self.asked, "answered": self.answered}, methods=["GET"])
         return app
 
