@@ -183,9 +183,7 @@ def _lead(pen: PIL.ImageDraw.ImageDraw, badge: _Badge, line: int) -> None:
 
 
 def _draw_badge(pen: PIL.ImageDraw.ImageDraw, badge: _Badge, radius: int) -> None:
-    x, y, text, black_or_white = badge.x, badge.y, str(badge.number), ink(badge.number)
+    x, y, text, written = badge.x, badge.y, str(badge.number), ink(badge.number)
     pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour(badge.number), outline=RIM, width=1)
     font = PIL.ImageFont.load_default(size=radius * (1.45, 1.2, 0.9)[min(len(text), 3) - 1])
-    pen.text(
-        (x, y), text, fill=ink(badge.number), font=font, anchor="mm", stroke_width=0.4, stroke_fill=ink(badge.number)
-    )
+    pen.text((x, y), text, fill=written, font=font, anchor="mm", stroke_width=0.4, stroke_fill=written)
