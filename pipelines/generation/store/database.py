@@ -186,7 +186,7 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 def _what_to_do(words: str) -> str:
     if "locked" in words:
-        return "Another run is writing to it: wait for that one, or give this one another OUT."
+        return "Another program keeps it locked: end that one, such as a database browser, and run the command again."
     if "full" in words or "I/O" in words or "No space left" in words:
         return "Make room on the disk and run the same command again: the replies stored before are kept."
     if "not a database" in words or "malformed" in words or "corrupt" in words:
