@@ -58,6 +58,7 @@ REASONS = {
     "reply_empty": "the reply has no text",
     "reply_cut_off": "the reply stopped at the length limit",
     "reply_filtered": "the server's content filter stopped the reply",
+    "reply_refused": "the model declined to answer",
     "reply_format": "the reply is not in the asked format",
     "reply_region_count": "not as many regions as asked",
     "reply_unknown_region": "the reply names a region that was not given",

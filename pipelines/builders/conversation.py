@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from pipelines.builders import referred
+from pipelines.builders import forms, referred
+from pipelines.builders.forms import Content
 from pipelines.builders.model_kind import ModelKind, Values
 from pipelines.builders.naming import place, region_name, sentence, with_article
 from pipelines.builders.parts import is_named
-from pipelines.builders.replies import check_regions, check_talk, question_answer_pairs, question_answer_text
+from pipelines.builders.replies import check_regions, check_talk
 from pipelines.builders.rows import turns
 from schemas.keys import stable_choice
 from schemas.records import Message, Region, Sample, Scene
@@ -19,21 +20,20 @@ def values(scene: Scene) -> Values:
     return {}
 
 
-def parse(text: str, row: Sample) -> tuple[Message, ...]:
-    """`Question:` and `Answer:` blocks to turns; every region is named in some question or answer."""
-    pairs = question_answer_pairs(text)
+def check(pairs: Content, row: Sample) -> tuple[Message, ...]:
+    """Pairs to turns; every region is named in some question or answer."""
     contents = [content for pair in pairs for content in pair]
     check_regions(contents, len(row.regions))
     check_talk(contents)
     return turns(pairs)
 
 
-def compose(scene: Scene, regions: Sequence[Region], seed: int) -> str:
+def compose(scene: Scene, regions: Sequence[Region], seed: int) -> Content:
     """What and where each region is, which words lead to it, and how large two of them are beside each other."""
     pairs = [pair for number, region in enumerate(regions, start=1) for pair in _about(scene, region, number, seed)]
     if len(regions) > 1:
         pairs.append(_larger(regions))
-    return question_answer_text(pairs)
+    return pairs
 
 
 def _about(scene: Scene, region: Region, number: int, seed: int) -> list[tuple[str, str]]:
@@ -62,4 +62,4 @@ def _larger(regions: Sequence[Region]) -> tuple[str, str]:
     return "Which takes up more of the picture, <region1> or <region2>?", answer
 
 
-MODEL_KIND = ModelKind(KIND, values, parse, compose, referred.choose, referred.tell)
+MODEL_KIND = ModelKind(KIND, values, forms.PAIRS, check, compose, referred.choose, referred.tell)

@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 
 import prompts
-from pipelines.builders import referred
+from pipelines.builders import forms, referred
+from pipelines.builders.forms import Content
 from pipelines.builders.model_kind import ModelKind, Values
 from pipelines.builders.naming import (
     box_text,
@@ -16,7 +17,7 @@ from pipelines.builders.naming import (
     with_article,
 )
 from pipelines.builders.parts import is_named
-from pipelines.builders.replies import MARK_END, MARK_START, BadReply, blocks, check_regions, check_talk
+from pipelines.builders.replies import BadReply, check_regions, check_talk
 from pipelines.builders.rows import turns
 from schemas.keys import stable_choice
 from schemas.records import Message, Region, Sample, Scene
@@ -34,7 +35,8 @@ NAMED_OPENINGS = (
 OPENINGS = ("It lies at the {spot} of the picture.", "One finds it at the {spot} of the picture.")
 """Of regions without a category."""
 
-_MARK = re.compile(rf"{MARK_START}<region([0-9]{{1,4}})>{MARK_END}", re.MULTILINE)
+_NAME = re.compile(r"<region[0-9]{1,4}>")
+_ZEROS = re.compile(r"(?<=^<region)0+(?=[0-9])")
 
 
 def values(scene: Scene) -> Values:
@@ -48,9 +50,9 @@ def values(scene: Scene) -> Values:
     }
 
 
-def parse(text: str, row: Sample) -> tuple[Message, ...]:
-    """`<region1>: paragraph` blocks to a question and its answer for every region."""
-    paragraphs = _paragraphs(text, len(row.regions))
+def check(content: Content, row: Sample) -> tuple[Message, ...]:
+    """Named paragraphs to a question and its answer for every region."""
+    paragraphs = _paragraphs(content, len(row.regions))
     check_talk(paragraphs.values())
     questions = prompts.questions(KIND)
     return turns(
@@ -62,19 +64,18 @@ def parse(text: str, row: Sample) -> tuple[Message, ...]:
     )
 
 
-def _paragraphs(text: str, count: int) -> dict[int, str]:
+def _paragraphs(content: Content, count: int) -> dict[int, str]:
     """Number of a region -> its paragraph; the number of paragraphs is checked before the names."""
-    marks = list(_MARK.finditer(text))
-    if not marks:
-        raise BadReply("reply_format", "no line starts with `<region1>:`")
-    numbers = [int(mark.group(1)) for mark in marks]
-    names = [region_name(number) for number in numbers]
-    if len(marks) != count:
-        raise BadReply(
-            "reply_region_count", f"{len(marks)} descriptions of {count} regions: {', '.join(names[: count + 1])}"
-        )
+    names = [_plain(name) for name, _ in content]
+    if len(names) != count:
+        listed = ", ".join(name[:80] for name in names[: count + 1])
+        raise BadReply("reply_region_count", f"{len(names)} descriptions of {count} regions: {listed}")
+    odd = [name for name in names if not _NAME.fullmatch(name)]
+    if odd:
+        raise BadReply("reply_unknown_region", f"{odd[0][:80]!r} is no region")
     check_regions(names, count)
-    found = {number: " ".join(block.split()) for number, block in zip(numbers, blocks(text, marks), strict=True)}
+    numbers = [int(name[len("<region") : -1]) for name in names]
+    found = {number: " ".join(block.split()) for number, (_, block) in zip(numbers, content, strict=True)}
     for number, paragraph in found.items():
         if len(paragraph.split()) < FEWEST_WORDS:
             raise BadReply("reply_format", f"<region{number}>: {paragraph!r} is no description")
@@ -83,11 +84,14 @@ def _paragraphs(text: str, count: int) -> dict[int, str]:
     return found
 
 
-def compose(scene: Scene, regions: Sequence[Region], seed: int) -> str:
+def _plain(name: str) -> str:
+    """A name without zeros before its number: a model that counts `<region01>` means the first."""
+    return _ZEROS.sub("", name)
+
+
+def compose(scene: Scene, regions: Sequence[Region], seed: int) -> Content:
     """Paragraphs made of category, place, size and expressions, as far as there are any."""
-    return "\n\n".join(
-        f"{region_name(number)}: {_paragraph(scene, region, seed)}" for number, region in enumerate(regions, start=1)
-    )
+    return [(region_name(n), _paragraph(scene, region, seed)) for n, region in enumerate(regions, start=1)]
 
 
 def _paragraph(scene: Scene, region: Region, seed: int) -> str:
@@ -106,4 +110,4 @@ def _paragraph(scene: Scene, region: Region, seed: int) -> str:
     return sentence(f"{opening} {size}{pointing}")
 
 
-MODEL_KIND = ModelKind(KIND, values, parse, compose, referred.choose, referred.tell)
+MODEL_KIND = ModelKind(KIND, values, forms.PARAGRAPHS, check, compose, referred.choose, referred.tell)

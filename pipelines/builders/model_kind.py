@@ -12,12 +12,14 @@ import msgspec
 
 import prompts
 from pipelines.builders.context import TEMPLATE, Context
+from pipelines.builders.forms import Content, Shape
 from pipelines.builders.naming import region_listing, region_name, unique
 from pipelines.builders.replies import BadReply, usable_text
 from pipelines.builders.rows import capped, row
+from prompts import Form, Prompt
 from schemas.keys import request_key
-from schemas.recipe import KindSettings
-from schemas.records import Built, Generator, Message, Region, Reject, Reply, Request, Sample, Scene
+from schemas.recipe import GenerationSettings, KindSettings
+from schemas.records import Built, Message, Region, Reject, Reply, Request, Sample, Scene
 
 Values = dict[str, Any]
 
@@ -40,10 +42,12 @@ class ModelKind(NamedTuple):
     name: str
     values: Callable[[Scene], Values]
     """What `user.j2` needs beside the regions and the image's text."""
-    parse: Callable[[str, Sample], tuple[Message, ...]]
-    """The reply's text and the waiting row -> messages; raises `BadReply`."""
-    compose: Callable[[Scene, Sequence[Region], int], str]
-    """The template's reply, from the annotations and a seed, in the form that is asked of the model."""
+    shape: Shape
+    """How a reply is read and written, in each form."""
+    check: Callable[[Content, Sample], tuple[Message, ...]]
+    """What a reply says and the waiting row -> messages; raises `BadReply`."""
+    compose: Callable[[Scene, Sequence[Region], int], Content]
+    """What the template says, from the annotations and a seed."""
     choose: Callable[[Scene, KindSettings], list[Candidate]]
     """The regions that the kind looks at, in the order of their numbers, before any cap."""
     tell: Callable[[Scene, Region], Values]
@@ -51,6 +55,10 @@ class ModelKind(NamedTuple):
     about_image: bool = True
     """The model is told the text about the whole image as well. For referred regions there must be one; with `regions:
     all` the kind does without where there is none, since data of one's own often has no captions."""
+
+    def parse(self, text: str, row: Sample) -> tuple[Message, ...]:
+        """A reply's text to messages, in the form that the waiting row was asked for in; raises `BadReply`."""
+        return self.check(self.shape.read(text, form_of(row)), row)
 
 
 class ImageTexts(NamedTuple):
@@ -81,9 +89,10 @@ def build(kind: ModelKind, scene: Scene, context: Context) -> Built:
     regions = [one.region for one in used]
     waiting = row(context, scene, kind.name, regions, sources=[*_record_sources(used), *texts.sources])
     if context.generator != TEMPLATE:
-        return Built([], [_request(kind, scene, waiting, context)], rejects, read)
+        return Built([], [_request(kind, scene, waiting, context.generation)], rejects, read)
     try:
-        messages = kind.parse(kind.compose(scene, regions, context.seed), waiting)
+        composed = kind.shape.write(kind.compose(scene, regions, context.seed), prompts.TEXT)
+        messages = kind.parse(composed, waiting)
     except BadReply as bad:
         return Built([], [], rejects + _rejects(kind, used, bad.reason, bad.detail), read)
     return Built([msgspec.structs.replace(waiting, messages=messages)], [], rejects, read)
@@ -105,12 +114,7 @@ def finish(kind: ModelKind, request: Request, reply: Reply) -> Sample:
         BadReply: where the reply fails a check.
     """
     messages = kind.parse(usable_text(reply), request.sample)
-    made_by = Generator(
-        name=reply.model,
-        prompt=kind.name,
-        prompt_sha256=request.sample.generator.prompt_sha256,
-        request_key=request.key,
-    )
+    made_by = msgspec.structs.replace(request.sample.generator, name=reply.model, request_key=reply.key)
     return msgspec.structs.replace(request.sample, messages=messages, generator=made_by)
 
 
@@ -119,15 +123,35 @@ def reject_of(sample: Sample, reason: str, detail: str) -> Reject:
     return Reject(stage="assemble", source=sample.kind, unit="rows", key=sample.sample_id, reason=reason, detail=detail)
 
 
-def _request(kind: ModelKind, scene: Scene, waiting: Sample, context: Context) -> Request:
-    payload = {**context.generation.parameters(), "messages": render(kind, scene, waiting.regions)}
-    return Request(key=request_key(payload), payload=payload, sample=waiting)
+def form_of(row: Sample) -> Form:
+    """The form in which the reply for a waiting row is asked.
+
+    It is part of the row's own name for its prompt: the row is written together with the request and travels with it,
+    so that nothing that is read later (a recipe, an option, another plan) can disagree with what was sent.
+    """
+    return prompts.form_of(row.generator.prompt)
 
 
-def render(kind: ModelKind, scene: Scene, regions: Sequence[Region]) -> list[dict[str, str]]:
+def asked_form(generation: GenerationSettings) -> Form:
+    """The form that a recipe asks for; `auto` that nobody resolved is the paper's plain text."""
+    return prompts.JSON if generation.reply_format == prompts.JSON else prompts.TEXT
+
+
+def _request(kind: ModelKind, scene: Scene, waiting: Sample, generation: GenerationSettings) -> Request:
+    """What is sent, and the row that waits for the answer. The text form's payload is that of all earlier versions."""
+    prompt = prompts.load(kind.name, asked_form(generation))
+    payload: dict[str, Any] = {**generation.parameters(), "messages": render(kind, prompt, scene, waiting.regions)}
+    if prompt.response_format:
+        payload["response_format"] = prompt.response_format
+    asked = msgspec.structs.replace(waiting.generator, prompt=prompt.name, prompt_sha256=prompt.sha256)
+    sample = msgspec.structs.replace(waiting, generator=asked)
+    return Request(key=request_key(payload), payload=payload, sample=sample)
+
+
+def render(kind: ModelKind, prompt: Prompt, scene: Scene, regions: Sequence[Region]) -> list[dict[str, str]]:
     """The chat messages of one request."""
     texts = _texts(kind, scene)
-    return prompts.load(kind.name).messages(
+    return prompt.messages(
         detail=texts.detail,
         captions=texts.captions,
         names=region_listing(len(regions)),

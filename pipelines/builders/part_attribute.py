@@ -8,10 +8,11 @@ import re
 from collections.abc import Sequence
 
 import prompts
-from pipelines.builders import parts
+from pipelines.builders import forms, parts
+from pipelines.builders.forms import Content
 from pipelines.builders.model_kind import Candidate, ModelKind
 from pipelines.builders.naming import listing, region_name
-from pipelines.builders.replies import BadReply, question_answer_text
+from pipelines.builders.replies import BadReply
 from pipelines.builders.rows import turns
 from schemas.keys import stable_choice, stable_order
 from schemas.recipe import KindSettings
@@ -37,9 +38,9 @@ def choose(scene: Scene, settings: KindSettings) -> list[Candidate]:
     ]
 
 
-def parse(text: str, row: Sample) -> tuple[Message, ...]:
-    """`Question:` and `Answer:` blocks to turns: one or two for each region, answers made of what was told."""
-    found = parts.read_pairs(text, row)
+def check(pairs: Content, row: Sample) -> tuple[Message, ...]:
+    """Pairs to turns: one or two for each region, answers made of what was told."""
+    found = parts.checked(pairs, row)
     for region, _, answer in found:
         if not is_founded(answer, region):
             reason = "reply_long_answer" if parts.too_long(answer) else "reply_unfounded"
@@ -81,11 +82,9 @@ def _alike(one: str, other: str) -> bool:
     return one == other or (len(shorter) >= _SHORTEST and longer.startswith(shorter))
 
 
-def compose(scene: Scene, regions: Sequence[Region], seed: int) -> str:
+def compose(scene: Scene, regions: Sequence[Region], seed: int) -> Content:
     """One question for each type that is wholly known, at most two for a region."""
-    return question_answer_text(
-        pair for number, region in enumerate(regions, start=1) for pair in _about(region, number, seed)
-    )
+    return [pair for number, region in enumerate(regions, start=1) for pair in _about(region, number, seed)]
 
 
 def _about(region: Region, number: int, seed: int) -> list[tuple[str, str]]:
@@ -99,4 +98,4 @@ def _ask(name: str, region: Region, number: int, seed: int) -> str:
     return stable_choice(forms, seed, KIND, name, region.region_id).format(region=region_name(number))
 
 
-MODEL_KIND = ModelKind(KIND, parts.nothing, parse, compose, choose, parts.tell, about_image=False)
+MODEL_KIND = ModelKind(KIND, parts.nothing, forms.PAIRS, check, compose, choose, parts.tell, about_image=False)

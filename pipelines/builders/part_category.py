@@ -6,10 +6,11 @@ The template's answers are the annotated names: "handle of the mug", "mug".
 from collections.abc import Sequence
 
 import prompts
-from pipelines.builders import parts
+from pipelines.builders import forms, parts
+from pipelines.builders.forms import Content
 from pipelines.builders.model_kind import Candidate, ModelKind
 from pipelines.builders.naming import region_name
-from pipelines.builders.replies import BadReply, question_answer_text
+from pipelines.builders.replies import BadReply
 from pipelines.builders.rows import turns
 from schemas.keys import stable_choice
 from schemas.recipe import KindSettings
@@ -35,9 +36,9 @@ def _unfit(region: Region, with_parts: set[str]) -> str:
     return "" if parts.is_named(region) and not parts.tells_nothing(region.whole) else "no_category"
 
 
-def parse(text: str, row: Sample) -> tuple[Message, ...]:
-    """`Question:` and `Answer:` blocks to turns: one or two for each region, answers of a few words."""
-    found = parts.read_pairs(text, row)
+def check(pairs: Content, row: Sample) -> tuple[Message, ...]:
+    """Pairs to turns: one or two for each region, answers of a few words."""
+    found = parts.checked(pairs, row)
     for region, _, answer in found:
         if parts.too_long(answer) and answer.lower() not in _names(region):
             raise BadReply("reply_long_answer", f"{answer[:80]!r} has more than {parts.MOST_WORDS} words")
@@ -48,11 +49,9 @@ def _names(region: Region) -> set[str]:
     return {name.lower().rstrip(" .") for name in (region.category, region.part, region.whole)}
 
 
-def compose(scene: Scene, regions: Sequence[Region], seed: int) -> str:
+def compose(scene: Scene, regions: Sequence[Region], seed: int) -> Content:
     """What each region is; of a part also what it belongs to."""
-    return question_answer_text(
-        pair for number, region in enumerate(regions, start=1) for pair in _about(region, number, seed)
-    )
+    return [pair for number, region in enumerate(regions, start=1) for pair in _about(region, number, seed)]
 
 
 def _about(region: Region, number: int, seed: int) -> list[tuple[str, str]]:
@@ -67,4 +66,4 @@ def _ask(what: str, region: Region, number: int, seed: int) -> str:
     return stable_choice(forms, seed, KIND, what, region.region_id).format(region=region_name(number))
 
 
-MODEL_KIND = ModelKind(KIND, parts.nothing, parse, compose, choose, parts.tell, about_image=False)
+MODEL_KIND = ModelKind(KIND, parts.nothing, forms.PAIRS, check, compose, choose, parts.tell, about_image=False)

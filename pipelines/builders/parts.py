@@ -12,9 +12,10 @@ from collections.abc import Iterable
 
 import msgspec
 
+from pipelines.builders.forms import Content
 from pipelines.builders.model_kind import Candidate, Values
 from pipelines.builders.naming import region_name, region_names, unique
-from pipelines.builders.replies import BadReply, Pairs, check_one_line, check_regions, check_talk, short_answer_pairs
+from pipelines.builders.replies import BadReply, Pairs, check_one_line, check_regions, check_talk, short_answers
 from schemas.records import Region, Sample, Scene
 
 MOST_QUESTIONS = 2
@@ -86,14 +87,14 @@ def nothing(scene: Scene) -> Values:
     return {}
 
 
-def read_pairs(text: str, row: Sample) -> list[About]:
+def checked(content: Content, row: Sample) -> list[About]:
     """The pairs of a reply, each with the one region that its question names; all but the length of answers is checked.
 
     Raises:
         BadReply: also for an answer that says that it does not know, and for a third question about a region.
     """
-    pairs = short_answer_pairs(text)
-    check_regions((content for pair in pairs for content in pair), len(row.regions))
+    pairs = short_answers(content)
+    check_regions((text for pair in pairs for text in pair), len(row.regions))
     found = [_about(row, question, answer) for question, answer in pairs]
     asked = Counter(region.region_id for region, _, _ in found)
     if len(asked) < len(row.regions):
@@ -102,7 +103,7 @@ def read_pairs(text: str, row: Sample) -> list[About]:
         raise BadReply(
             "reply_too_many_questions", f"{max(asked.values())} questions about {asked.most_common(1)[0][0]}"
         )
-    check_talk(content for pair in pairs for content in pair)
+    check_talk(text for pair in pairs for text in pair)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Checks on what a model answered, and the reading of question-answer text.
+"""Checks on what a model answered, and the reading of question-answer text (`forms.py`: of all forms).
 
 Every check raises `BadReply` with a reason of the ledger's list; the reply itself stays in the reply store
 and among the rejects.
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from pipelines.builders.naming import region_name, region_names
-from pipelines.builders.talk import CLOSING, SOURCE_TALK
+from pipelines.builders.talk import CLOSING, REFUSAL, SOURCE_TALK
 from schemas.records import Reply
 
 Pairs = list[tuple[str, str]]
@@ -21,6 +21,10 @@ _RULE = re.compile(r"[-*_=#~]{2,}")
 """A line that parts two blocks."""
 
 
+REFUSED = "refusal"
+"""The finish reason of a reply in whose place the server gave the model's refusal."""
+
+
 class BadReply(ValueError):
     """A reply that gives no sample."""
 
@@ -28,6 +32,11 @@ class BadReply(ValueError):
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
+
+
+def no_reading(text: str, reason: str, detail: str) -> BadReply:
+    """The fault of a text in which nothing of the asked form is found: a refusal says so in plain words."""
+    return BadReply("reply_refused", text.strip()[:200]) if REFUSAL.match(text) else BadReply(reason, detail)
 
 
 def usable_text(reply: Reply) -> str:
@@ -38,6 +47,8 @@ def usable_text(reply: Reply) -> str:
         raise BadReply("reply_cut_off", "finish_reason is length")
     if reply.finish_reason == "content_filter":
         raise BadReply("reply_filtered", "finish_reason is content_filter")
+    if reply.finish_reason == REFUSED:
+        raise BadReply("reply_refused", reply.text.strip()[:200] or "no words")
     if not reply.text.strip():
         raise BadReply("reply_empty", "no text")
     return reply.text
@@ -51,7 +62,7 @@ def question_answer_pairs(text: str) -> Pairs:
     """
     marks = list(_MARK.finditer(text))
     if not marks:
-        raise BadReply("reply_no_question", "no `Question:` found")
+        raise no_reading(text, "reply_no_question", "no `Question:` found")
     contents = blocks(text, marks)
     if [mark.group(1)[0].lower() for mark in marks] != ["q", "a"] * (len(marks) // 2):
         raise BadReply("reply_format", "questions and answers are not in turn")
@@ -65,9 +76,9 @@ def question_answer_text(pairs: Iterable[tuple[str, str]]) -> str:
     return "\n\n".join(f"Question: {question}\nAnswer: {answer}" for question, answer in pairs)
 
 
-def short_answer_pairs(text: str) -> Pairs:
-    """As `question_answer_pairs`; the full stop that a short answer ends with is dropped."""
-    return [(question, answer.rstrip(" .")) for question, answer in question_answer_pairs(text)]
+def short_answers(pairs: Iterable[tuple[str, str]]) -> Pairs:
+    """The pairs; the full stop that a short answer ends with is dropped."""
+    return [(question, answer.rstrip(" .")) for question, answer in pairs]
 
 
 def check_one_line(answer: str) -> None:

@@ -5,8 +5,9 @@ The sentence that asks for a short answer is the trainer's to append; the rows h
 
 from collections.abc import Sequence
 
-from pipelines.builders import referred
+from pipelines.builders import forms, referred
 from pipelines.builders.conversation import values
+from pipelines.builders.forms import Content
 from pipelines.builders.model_kind import ModelKind
 from pipelines.builders.naming import place, region_name, sentence
 from pipelines.builders.parts import is_named
@@ -15,8 +16,7 @@ from pipelines.builders.replies import (
     check_one_line,
     check_regions,
     check_talk,
-    question_answer_text,
-    short_answer_pairs,
+    short_answers,
 )
 from pipelines.builders.rows import turns
 from schemas.keys import stable_choice
@@ -26,13 +26,13 @@ KIND = "short_form"
 MOST_WORDS = 6
 
 
-def parse(text: str, row: Sample) -> tuple[Message, ...]:
-    """`Question:` and `Answer:` blocks to turns with answers of one short line, whose final full stop is dropped.
+def check(content: Content, row: Sample) -> tuple[Message, ...]:
+    """Pairs to turns with answers of one short line, whose final full stop is dropped.
 
     Every region is named in some question or answer.
     """
-    pairs = short_answer_pairs(text)
-    contents = [content for pair in pairs for content in pair]
+    pairs = short_answers(content)
+    contents = [text for pair in pairs for text in pair]
     check_regions(contents, len(row.regions))
     for _, answer in pairs:
         check_one_line(answer)
@@ -42,10 +42,9 @@ def parse(text: str, row: Sample) -> tuple[Message, ...]:
     return turns(pairs)
 
 
-def compose(scene: Scene, regions: Sequence[Region], seed: int) -> str:
+def compose(scene: Scene, regions: Sequence[Region], seed: int) -> Content:
     """Category, where there is one, and place of every region."""
-    pairs = [pair for number, region in enumerate(regions, start=1) for pair in _about(scene, region, number, seed)]
-    return question_answer_text(pairs)
+    return [pair for number, region in enumerate(regions, start=1) for pair in _about(scene, region, number, seed)]
 
 
 def _about(scene: Scene, region: Region, number: int, seed: int) -> list[tuple[str, str]]:
@@ -59,4 +58,4 @@ def _about(scene: Scene, region: Region, number: int, seed: int) -> list[tuple[s
     return [*named, (where.format(name), sentence(spot))]
 
 
-MODEL_KIND = ModelKind(KIND, values, parse, compose, referred.choose, referred.tell)
+MODEL_KIND = ModelKind(KIND, values, forms.PAIRS, check, compose, referred.choose, referred.tell)

@@ -67,3 +67,11 @@ _CLOSINGS = (
 )
 CLOSING = re.compile(rf"[>*_#(\[ ]{{0,5}}(?:{'|'.join(_CLOSINGS)})", re.IGNORECASE)
 """How a last paragraph starts that speaks to the one who asked, as "I hope this helps!" does."""
+
+REFUSAL = re.compile(
+    r"\s*(?:(?:i['\u2019]m|i am) (?:very |so |really )?sorry\b|sorry, (?:but )?i\b|i apologi[sz]e\b"
+    r"|(?:unfortunately, )?i (?:cannot|can['\u2019]t|can not|am not able to|am unable to|won['\u2019]t) "
+    r"(?:help|assist|comply|do|fulfil|provide|describe|answer|write|discuss|identify)\w{0,3}\b)",
+    re.IGNORECASE,
+)
+"""How a reply starts that turns the request down. Only looked for where a reply has nothing of the asked form."""

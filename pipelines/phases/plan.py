@@ -13,6 +13,7 @@ import schemas
 from pipelines import storage
 from pipelines.builders import MODEL_KINDS, image_text, neighbors, positive_negative, vocabulary
 from pipelines.builders.context import TEMPLATE, Context
+from pipelines.builders.model_kind import asked_form
 from pipelines.phases import masks, pictures, sources, tally
 from pipelines.phases.layout import Layout
 from pipelines.phases.limit import first_images
@@ -149,7 +150,7 @@ def _plan_key(job: Job, caches: list[SourceCache], noise: LabelNoise) -> str:
     parts = [
         msgspec.to_builtins(recipe) | {"generation": msgspec.to_builtins(generation)},
         [cache.key for cache in caches],
-        [prompts.sha256(kind) for kind in recipe.kinds],
+        [prompts.sha256(kind, asked_form(recipe.generation)) for kind in recipe.kinds],
         sorted(noise.entries),
         [job.generator, job.limit, _code_sha256(), pictures.state(recipe.images, job.data, caches)],
     ]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from pipelines import recipes
-from pipelines.phases.generate import payloads
+from pipelines.phases.generate import asks
 from pipelines.phases.layout import Layout
 from pipelines.phases.plan import Job, make_plan, requests_of
 from pipelines.phases.records import read_requests
@@ -68,7 +68,7 @@ def requests(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Any]:
     layout = Layout(str(tmp_path_factory.mktemp("golden")))
     recipe = recipes.only(admitting(check_images=False), ["description"])
     plan = make_plan(Job(recipe, str(GOLDEN / "raw"), layout, generator="openai"))
-    assert len(list(payloads(plan, layout))) == plan.requests
+    assert len(list(asks(plan, layout))) == plan.requests
     found = read_requests(requests_of(plan, layout, "description"))
     return {int(request.sample.image_id.removeprefix("coco/")): request for request in found}
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.builders import BUILDERS, MODEL_KINDS, part_attribute, part_category
+from pipelines.builders import BUILDERS, MODEL_KINDS, part_attribute
 from pipelines.builders.context import OPENAI
 from pipelines.builders.replies import BadReply, question_answer_text
 from schemas import ledger
@@ -41,7 +41,7 @@ def reply(first: tuple[str, str], *more: tuple[str, str]) -> str:
     ["Mug", "mug.", "A mug", "Ceramic mug", "Handle of the mug", "Left door handle", "**Mug**", "Drinking vessel"],
 )
 def test_category_answers(answer: str) -> None:
-    assert part_category.parse(reply(("What is <region1>?", answer)), waiting(C))[1].content == answer.strip("*.")
+    assert MODEL_KINDS[C].parse(reply(("What is <region1>?", answer)), waiting(C))[1].content == answer.strip("*.")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_category_answers(answer: str) -> None:
      "Yes", "No", "Yes, striped", "Blue", "White/dark blue"],
 )  # fmt: skip
 def test_attribute_answers(answer: str) -> None:
-    assert part_attribute.parse(reply(("How is <region1>?", answer)), waiting(A))[1].content == answer.strip(".")
+    assert MODEL_KINDS[A].parse(reply(("How is <region1>?", answer)), waiting(A))[1].content == answer.strip(".")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_faults_have_their_reason(kind: str, text: str, reason: str) -> None:
 @pytest.mark.parametrize("answer", ["Green", "Light blue", "Not white", "White and red", "Mug", "Plastic"])
 def test_an_attribute_that_was_not_told(answer: str) -> None:
     with pytest.raises(BadReply, match="reply_unfounded"):
-        part_attribute.parse(reply((Q1[0], answer), Q2), waiting(A))
+        MODEL_KINDS[A].parse(reply((Q1[0], answer), Q2), waiting(A))
 
 
 def test_a_long_name_that_is_annotated() -> None:
@@ -120,7 +120,7 @@ def test_a_long_name_that_is_annotated() -> None:
     (sample,) = BUILDERS[C](one, context(C, SOURCES)).samples
     assert pairs(sample)[0][1] == long.category
     with pytest.raises(BadReply, match="reply_long_answer"):
-        part_category.parse(reply(("What is <region1>?", "A large old coffee mug"), Q2), sample)
+        MODEL_KINDS[C].parse(reply(("What is <region1>?", "A large old coffee mug"), Q2), sample)
 
 
 FUZZ = [
@@ -160,7 +160,7 @@ def verdict(kind: str, text: str) -> str:
 def test_the_waiting_row_keeps_what_was_told() -> None:
     text = "\n\n".join(f"Question: What is the colour of <region{n}>?\nAnswer: White" for n in (1, 2))
     text += "\n\nQuestion: What is <region3> made of?\nAnswer: Ceramic."
-    assert [message.content for message in part_attribute.parse(text, asked(A, kitchen()))][1::2] == [
+    assert [message.content for message in MODEL_KINDS[A].parse(text, asked(A, kitchen()))][1::2] == [
         "White",
         "White",
         "Ceramic",

@@ -15,6 +15,7 @@ from pipelines.builders.replies import question_answer_text
 from schemas import ledger
 from schemas.records import Built, Region, Sample, Scene
 from tests.builders import rules
+from tests.builders.both_forms import composed
 from tests.builders.kitchen import SOURCES, kitchen, kitchens
 from tests.factories import context, looks, pairs, part, reasons, region, says, scene
 from tests.properties import quick
@@ -65,7 +66,7 @@ def test_the_whole_prompt(kind: str, golden: Callable[[str, str], None]) -> None
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_template_answers_in_the_form_that_is_asked(kind: str, golden: Callable[[str, str], None]) -> None:
     (sample,) = built(kind, kitchen()).samples
-    golden(f"{kind}-template", MODEL_KINDS[kind].compose(kitchen(), sample.regions, 0) + "\n")
+    golden(f"{kind}-template", composed(kind, kitchen(), sample.regions) + "\n")
 
 
 def test_which_regions_are_asked_about() -> None:
@@ -161,7 +162,7 @@ def test_every_category_answer_is_the_name(one: Scene, seed: int) -> None:
 @given(kitchens(), st.integers(0, 3))
 def test_what_is_composed_is_read_as_the_same_pairs(kind: str, one: Scene, seed: int) -> None:
     for sample in built(kind, one, seed=seed).samples:
-        text = MODEL_KINDS[kind].compose(one, sample.regions, seed)
+        text = composed(kind, one, sample.regions, seed)
         waiting = msgspec.structs.replace(sample, messages=())
         assert question_answer_text(pairs(sample)) == text
         assert MODEL_KINDS[kind].parse(text, waiting) == sample.messages

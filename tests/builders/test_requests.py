@@ -6,11 +6,12 @@ import msgspec
 import pytest
 
 import prompts
-from pipelines.builders import BUILDERS, MODEL_KINDS, referred
+from pipelines.builders import BUILDERS, referred
 from schemas import ledger
 from schemas.keys import request_key
 from schemas.records import Built, Request
 from tests.builders.beach import KINDS, beach, context
+from tests.builders.both_forms import composed
 from tests.factories import reasons, region, says, scene, text
 
 
@@ -35,7 +36,7 @@ def test_the_whole_prompt(kind: str, detail: bool, golden: Callable[[str, str], 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_template_answers_in_the_form_that_is_asked(kind: str, golden: Callable[[str, str], None]) -> None:
     regions = referred.referred(beach(), context().kinds[kind].sources)
-    golden(f"{kind}-template", MODEL_KINDS[kind].compose(beach(), regions, 0) + "\n")
+    golden(f"{kind}-template", composed(kind, beach(), regions) + "\n")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,6 +10,7 @@ from schemas import ledger
 from schemas.records import Built, Scene
 from tests.builders import rules
 from tests.builders.beach import KINDS, SOURCES, beach, context, elsewhere, scenes
+from tests.builders.both_forms import composed
 from tests.factories import pairs
 from tests.properties import quick
 
@@ -32,7 +33,7 @@ def test_what_is_composed_can_be_read(kind: str, one: Scene, seed: int) -> None:
     (sample,) = made.samples
     assert made.rejects == []
     assert sample.regions == tuple(given_regions)
-    assert sample.messages == MODEL_KINDS[kind].parse(MODEL_KINDS[kind].compose(one, given_regions, seed), sample)
+    assert sample.messages == MODEL_KINDS[kind].parse(composed(kind, one, given_regions, seed), sample)
     assert len(pairs(sample)) >= len(given_regions)
     assert rules.broken([sample]) == []
 

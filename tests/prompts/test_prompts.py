@@ -1,18 +1,22 @@
 """Prompt files: whole, well formed, and each row can say which wording made it."""
 
 import pathlib
+import re
 import shutil
 import typing
 from collections.abc import Iterator
 
 import jinja2
+import msgspec
 import pytest
 
 import prompts
 from pipelines.builders import BUILDERS, MODEL_KINDS, description
 from pipelines.builders.replies import check_talk
+from prompts import JSON, Form
 from schemas.records import Generator, Kind, Sample
 from tests import factories
+from tests.builders.both_forms import FORMS, asked_in
 
 QUESTION_LISTS = sorted(
     (path.parent.name, path.stem) for path in prompts.FOLDER.glob("*/*questions.txt")
@@ -35,6 +39,7 @@ def sha256(kind: str) -> str:
     return prompts.sha256(kind)
 
 
+INCLUDED = re.compile(r'{% include "(.*?)" %}')
 WITHOUT_REGION = [("commonsense", "why_questions"), ("image_text", "questions")]
 """Lists of questions that follow an answer, or are about the whole picture."""
 ABOUT_IMAGE = [name for name, kind in MODEL_KINDS.items() if kind.about_image]
@@ -57,16 +62,59 @@ def waiting(kind: str) -> Sample:
 @pytest.mark.parametrize("kind", BUILDERS)
 def test_sha256_changes_with_any_file(kind: str, copied: pathlib.Path) -> None:
     seen = {sha256(kind)}
-    files = sorted([*(copied / kind).iterdir(), *copied.glob("*.j2")])
-    assert len(files) > 2
+    own = sorted(path for path in (copied / kind).iterdir() if path.is_file())
+    files = [*own, *map(copied.joinpath, prompts.SHARED)]
+    assert own
     for path in files:
         path.write_bytes(path.read_bytes() + b" ")
         seen.add(sha256(kind))
-    files[0].rename(files[0].with_suffix(".md"))
+    own[0].rename(own[0].with_suffix(".md"))
     seen.add(sha256(kind))
     (copied / kind / "new.txt").write_text("")
     seen.add(sha256(kind))
     assert len(seen) == len(files) + 3
+
+
+SHA256 = {
+    "description": "335a1f7b5b39c3a73b8f753b70c9e6417c69fed2d8ea710b3218e323504c010f",
+    "conversation": "72722285a018f11a4c3ce4d6328d52af42420ee39ac1e515f3e8dca31599939b",
+    "short_form": "fa5562b753be71354ff915031f26599211218e90dfb7c51c32dca0ac8d34c32f",
+    "part_category": "068bb17b9658bdea43cea197449832cbefe14cc8c22ffca551b07f8f66ccbb7b",
+    "part_attribute": "c0666071fcc27072f992e5039c04b5a571fc370ff6583976d5c34f6776bf9eab",
+}
+
+
+@pytest.mark.parametrize("kind", MODEL_KINDS)
+def test_what_belongs_to_json_is_no_part_of_the_text_forms_sha256(kind: str, copied: pathlib.Path) -> None:
+    """These are the digests in rows that were made before there was a second form."""
+    assert sha256(kind) == SHA256[kind]
+    before = prompts.sha256(kind, JSON)
+    assert before != SHA256[kind]
+    for path in (copied / kind / JSON).iterdir():
+        path.write_bytes(path.read_bytes() + b" ")
+    (copied / "repair.j2").write_text("something else")
+    assert sha256(kind) == SHA256[kind]
+    assert prompts.sha256(kind, JSON) != before
+
+
+@pytest.mark.parametrize("kind", MODEL_KINDS)
+def test_the_json_forms_sha256_is_of_what_it_sends(kind: str, copied: pathlib.Path) -> None:
+    seen = {prompts.sha256(kind, JSON)}
+    sent = [*(copied / kind / JSON).iterdir(), copied / kind / "user.j2", copied / kind / "example_user.txt"]
+    for path in [*sent, *map(copied.joinpath, prompts.SHARED)]:
+        path.write_bytes(path.read_bytes() + b" ")
+        prompts.sha256.cache_clear()
+        seen.add(prompts.sha256(kind, JSON))
+    assert len(seen) == len(sent) + len(prompts.SHARED) + 1
+    for name in ("system.txt", "example_assistant.txt"):
+        (copied / kind / name).write_text("of the text form alone")
+    prompts.sha256.cache_clear()
+    assert prompts.sha256(kind, JSON) in seen
+
+
+def test_every_included_part_counts_as_shared() -> None:
+    included = {name for path in prompts.FOLDER.rglob("*.j2") for name in INCLUDED.findall(path.read_text())}
+    assert included == set(prompts.SHARED)
 
 
 def test_sha256_does_not_change_with_other_kinds(copied: pathlib.Path) -> None:
@@ -78,11 +126,46 @@ def test_sha256_does_not_change_with_other_kinds(copied: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("kind", MODEL_KINDS)
 def test_the_worked_example_passes_our_own_checks(kind: str) -> None:
-    """What we show the model as a good answer must be one."""
-    prompt = prompts.load(kind)
-    messages = MODEL_KINDS[kind].parse(prompt.example_assistant, waiting(kind))
+    """What we show the model as a good answer must be one, and the same one in both forms."""
+    text, json = prompts.load(kind), prompts.load(kind, JSON)
+    messages = MODEL_KINDS[kind].parse(text.example_assistant, waiting(kind))
     assert len(messages) >= 4
-    assert "<region1> and <region2>" in prompt.example_user
+    assert "<region1> and <region2>" in text.example_user
+    assert json.example_user == text.example_user
+    assert MODEL_KINDS[kind].parse(json.example_assistant, asked_in(waiting(kind), JSON)) == messages
+    assert MODEL_KINDS[kind].shape.write(pairs_of(json.example_assistant), JSON) == json.example_assistant
+
+
+def pairs_of(example: str) -> list[tuple[str, str]]:
+    """The two fields of each entry."""
+    (entries,) = msgspec.json.decode(example).values()
+    return [(first, second) for first, second in (entry.values() for entry in entries)]
+
+
+@pytest.mark.parametrize("kind", MODEL_KINDS)
+def test_both_forms_ask_for_the_same_but_for_one_paragraph(kind: str) -> None:
+    text, json = (prompts.load(kind, form).system.split("\n\n") for form in FORMS)
+    differing = [place for place, (one, other) in enumerate(zip(text, json, strict=True)) if one != other]
+    assert len(differing) == 1
+    assert "JSON" in json[differing[0]]
+    assert "JSON" not in "".join(text)
+    filled = {"detail": "", "captions": [], "names": "X", "regions": [], "objects": []}
+    assert prompts.load(kind).messages(**filled)[-1] == prompts.load(kind, JSON).messages(**filled)[-1]
+
+
+def test_names_of_prompts() -> None:
+    assert (prompts.name("description"), prompts.name("description", JSON)) == ("description", "description/json")
+    assert [prompts.form_of(prompts.load("short_form", form).name) for form in FORMS] == list(FORMS)
+    assert (prompts.FOLDER / prompts.name("short_form", JSON)).is_dir()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_said_of_a_bad_reply(form: Form) -> None:
+    said = prompts.repair(form, "the reply has no text")
+    assert "the reply has no text." in said
+    assert ("JSON" in said) == (form == JSON)
+    assert HOSTILE in prompts.repair(form, "it is odd", HOSTILE)
+    assert said != prompts.repair(form, "the reply has no text", "nothing")
 
 
 @pytest.mark.parametrize("kind", MODEL_KINDS)
