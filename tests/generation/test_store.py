@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.generation.store import GenerationTotals, ReplyStore
+from schemas.errors import GenerationError
 from tests.generation.stores import PAYLOAD, entry, failed, failure, reply
 
 
@@ -79,9 +80,14 @@ def test_the_newest_answer_of_a_repair_counts_before_any_failure(any_store: Repl
     assert any_store.repairs([""]) == {}
 
 
+def test_an_answer_is_not_lost_for_characters_that_no_database_takes(any_store: ReplyStore) -> None:
+    any_store.save_many([entry("k", text="a\0b\ud800c \N{DOG FACE}")])
+    assert any_store.get_many(["k"])["k"].text == "a\N{REPLACEMENT CHARACTER}b?c \N{DOG FACE}"
+
+
 def test_a_batch_of_replies_is_stored_as_a_whole_or_not_at_all(any_store: ReplyStore) -> None:
-    bad = entry("b")._replace(reply=reply("b", text="no\ud800text"))
-    with pytest.raises((UnicodeEncodeError, ValueError)):
+    bad = entry("b")._replace(reply=reply("b", prompt_tokens=None))
+    with pytest.raises(GenerationError, match="prompt_tokens"):
         any_store.save_many([entry("a"), bad, entry("c")])
     assert any_store.missing("abc") == ["a", "b", "c"]
 

@@ -43,7 +43,15 @@ def _request(entry: Entry) -> dict[str, Any]:
 
 
 def _reply(entry: Entry, now: float) -> dict[str, Any]:
-    return {"kind": entry.ask.kind, "answered_at": now, **{name: getattr(entry.reply, name) for name in FIELDS}}
+    reply = {name: getattr(entry.reply, name) for name in FIELDS}
+    storable = {name: _storable(value) for name, value in reply.items() if isinstance(value, str)}
+    return {"kind": entry.ask.kind, "answered_at": now, **reply, **storable}
+
+
+def _storable(text: str) -> str:
+    """A server may send characters that no database takes (NUL in PostgreSQL, halves of surrogate pairs): an answer is
+    not lost for them, and is the same in every store."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 def _insert(table: sa.Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
