@@ -5,11 +5,10 @@ Prices come from the table inside the package `genai-prices` (no network), or fr
 How tokens are counted. The true count is known only to the server's tokeniser, so there are two numbers. The **bound**
 is for the budget: a byte-level tokeniser never makes more tokens than there are UTF-8 bytes, and a chat template adds a
 few to a message; only a server that adds a long hidden prompt of its own can exceed it. The **guess** is for estimates
-(`BYTES_PER_TOKEN`). Completions are counted at `max_tokens` in both, so that an estimate is an upper one.
+(`BYTES_PER_TOKEN`). Completions are counted at `max_tokens` in both; pictures as `image_tokens.py` says.
 """
 
 import math
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -17,12 +16,12 @@ from typing import Any, NamedTuple
 
 from genai_prices import Usage, __version__
 from genai_prices.data_snapshot import get_snapshot
-from genai_prices.types import ModelPrice
+from genai_prices.types import ModelPrice, StartDateConstraint, TieredPrices
 
+from pipelines.generation import image_tokens
 from pipelines.generation.settings import Settings, is_custom
 from schemas.errors import GenerationError
 from schemas.keys import canonical_json
-from schemas.records import Record
 
 TEMPLATE_TOKENS = 16
 """At most what a chat template adds to a message: its role and the marks around it."""
@@ -31,17 +30,6 @@ OVERHEAD_TOKENS = 64
 BYTES_PER_TOKEN = 2
 """A low guess for English text with boxes, so that estimates err on the high side. Measured on the 40 published prompts
 with SmolLM2's tokeniser, which takes every digit apart: 1.9 to 3.0, 2.4 on average."""
-
-
-class Estimate(Record, frozen=True, kw_only=True):
-    """What a set of requests will cost at most, by a guess at the prompt tokens and the longest completions."""
-
-    requests: int
-    prompt_tokens: int
-    completion_tokens: int
-    cost_usd: float
-    priced_by: str
-    """Where the prices come from, for reading."""
 
 
 class Tokens(NamedTuple):
@@ -54,16 +42,35 @@ class Tokens(NamedTuple):
 
 
 class Price:
-    """The price of one model."""
+    """The price of one model, by a table of genai-prices."""
 
-    def __init__(self, table: ModelPrice, origin: str) -> None:
+    def __init__(self, table: ModelPrice, origin: str, share: float = 1.0) -> None:
         self._table = table
+        self._share = share
+        tiers = [price for price in vars(table).values() if isinstance(price, TieredPrices)]
+        self._plain_below = min((tier.start for one in tiers for tier in one.tiers), default=math.inf)
+        self._prompt = self._exact(Tokens(1000, 0)) / 1000
+        self._completion = self._exact(Tokens(0, 1000)) / 1000
+        self._cached = self._exact(Tokens(1000, 0, 1000)) / 1000
         self.origin = origin
 
     def cost(self, tokens: Tokens) -> float:
         """Dollars."""
+        if tokens.prompt >= self._plain_below:
+            return self._exact(tokens)
+        fresh = tokens.prompt - tokens.cached
+        return fresh * self._prompt + tokens.cached * self._cached + tokens.completion * self._completion
+
+    def of_completion(self, prompt: int) -> float:
+        """Dollars for one token of an answer to a prompt of so many tokens."""
+        if prompt < self._plain_below:
+            return self._completion
+        return (self._exact(Tokens(prompt, 1000)) - self._exact(Tokens(prompt, 0))) / 1000
+
+    def _exact(self, tokens: Tokens) -> float:
+        """As the table's package computes it, which takes a hundred times as long."""
         usage = Usage(input_tokens=tokens.prompt, output_tokens=tokens.completion, cache_read_tokens=tokens.cached)
-        return float(self._table.calc_price(usage)["total_price"])
+        return float(self._table.calc_price(usage)["total_price"]) * self._share
 
 
 def parse_price(text: str) -> tuple[float, float]:
@@ -81,20 +88,21 @@ def parse_price(text: str) -> tuple[float, float]:
 
 
 def price_of(model: str, settings: Settings) -> Price:
-    """The price of a model on the settings' server; GenerationError where it is not known."""
+    """The price of a model on the settings' server, of a batch in batch mode; GenerationError where it is not known."""
+    share = settings.batch_discount if settings.mode == "batch" else 1.0
     if settings.price is not None:
-        return _given(settings.price)
-    return _listed(model, settings.base_url)
+        return _given(settings.price, share)
+    return _listed(model, settings.base_url, share)
 
 
 @cache
-def _given(price: tuple[float, float]) -> Price:
+def _given(price: tuple[float, float], share: float) -> Price:
     prompt, completion = (Decimal(str(part)) for part in price)
-    return Price(ModelPrice(input_mtok=prompt, output_mtok=completion), "given by you")
+    return Price(ModelPrice(input_mtok=prompt, output_mtok=completion), f"given by you{_told(share)}", share)
 
 
 @cache
-def _listed(model: str, base_url: str) -> Price:
+def _listed(model: str, base_url: str, share: float) -> Price:
     try:
         provider, entry = get_snapshot().find_provider_model(model, None, None, base_url.rstrip("/") + "/")
     except LookupError:
@@ -105,20 +113,47 @@ def _listed(model: str, base_url: str) -> Price:
             "a server of your own that costs nothing is --price 0/0.",
         ) from None
     table = entry.get_prices(datetime.now(UTC))
-    return Price(table, f"genai-prices {__version__}, {provider.name}, {entry.id}: {table}")
+    origin = f"{table_name()}, {provider.name}, {entry.id}: {table}{_told(share)}"
+    return Price(table, origin, share)
 
 
-def bound(payload: dict[str, Any]) -> Tokens:
+def _told(share: float) -> str:
+    return "" if share == 1 else f", a batch at {share:g} of it"
+
+
+@cache
+def table_name() -> str:
+    """The price table with its version and its date.
+
+    The package does not say when its prices were collected, so the date is that of the newest change that they hold.
+    """
+    today = datetime.now(UTC).date()
+    changes = (
+        change.constraint.start_date
+        for provider in get_snapshot().providers
+        for model in provider.models
+        if isinstance(model.prices, list)
+        for change in model.prices
+        if isinstance(change.constraint, StartDateConstraint)
+    )
+    newest = max((date for date in changes if date <= today), default=None)
+    return f"genai-prices {__version__}" + (f" (newest change in it: {newest})" if newest else "")
+
+
+def bound(payload: dict[str, Any], each_picture: int | None = None) -> Tokens:
     """The most tokens that a request can be charged for, as the module's text says.
 
+    `each_picture` is what the server counts a picture as at most, where that is known (`image_tokens`).
     GenerationError where the payload does not limit the completion.
     """
-    return Tokens(_prompt_bytes(payload) + _template_tokens(payload), _most_completion(payload))
+    pictures = image_tokens.bound(payload, each_picture)
+    return Tokens(prompt_bytes(payload) + _template_tokens(payload) + pictures, _most_completion(payload))
 
 
-def guess(payload: dict[str, Any]) -> Tokens:
+def guess(payload: dict[str, Any], each_picture: int | None = None) -> Tokens:
     """A high guess at the tokens of a request."""
-    return Tokens(_prompt_bytes(payload) // BYTES_PER_TOKEN + _template_tokens(payload), _most_completion(payload))
+    words = prompt_bytes(payload) // BYTES_PER_TOKEN + _template_tokens(payload)
+    return Tokens(words + image_tokens.guess(payload, each_picture), _most_completion(payload))
 
 
 def text_bound(text: str) -> int:
@@ -126,37 +161,38 @@ def text_bound(text: str) -> int:
     return len(text.encode()) + TEMPLATE_TOKENS
 
 
-def estimate(payloads: Iterable[dict[str, Any]], settings: Settings) -> Estimate:
-    """The sum over requests that are to be asked."""
-    requests = prompt = completion = 0
-    cost, origins = 0.0, dict[str, None]()
-    for payload in payloads:
-        price, tokens = price_of(str(payload.get("model", "")), settings), guess(payload)
-        requests, prompt, completion = requests + 1, prompt + tokens.prompt, completion + tokens.completion
-        cost += price.cost(tokens)
-        origins[price.origin] = None
-    return Estimate(
-        requests=requests, prompt_tokens=prompt, completion_tokens=completion, cost_usd=round(cost, 6),
-        priced_by="; ".join(origins),
-    )  # fmt: skip
-
-
-def _prompt_bytes(payload: dict[str, Any]) -> int:
-    """Of everything that a server may show to the model: messages, but also tools and schemas."""
+def prompt_bytes(payload: dict[str, Any]) -> int:
+    """Of everything that a server may show to the model: messages, but also tools and schemas; not of pictures."""
     return sum(_size(value) for name, value in payload.items() if name not in ("model", "temperature", "seed"))
 
 
 def _size(value: Any) -> int:
-    if _is_text(value):
-        return sum(len(item["content"].encode()) for item in value)
-    return len(canonical_json(value)) if isinstance(value, (dict, list)) else 0
+    if isinstance(value, list):
+        return sum(_size_of_message(item) for item in value)
+    return len(canonical_json(value)) if isinstance(value, dict) else 0
 
 
-def _is_text(value: Any) -> bool:
-    """Whether these are messages of plain text."""
-    return isinstance(value, list) and all(
-        isinstance(item, dict) and isinstance(item.get("content"), str) for item in value
-    )
+def _size_of_message(message: Any) -> int:
+    """Its text and whatever else stands in it, but for its role and its pictures."""
+    if not isinstance(message, dict):
+        return len(canonical_json(message))
+    content = message.get("content")
+    rest = {name: value for name, value in message.items() if name not in ("role", "content")}
+    return (len(canonical_json(rest)) if rest else 0) + _size_of_content(content)
+
+
+def _size_of_content(content: Any) -> int:
+    if isinstance(content, str):
+        return len(content.encode())
+    if isinstance(content, list):
+        words = [part for part in content if not (isinstance(part, dict) and part.get("type") == "image_url")]
+        return sum(_size_of_part(part) for part in words)
+    return 0 if content is None else len(canonical_json(content))
+
+
+def _size_of_part(part: Any) -> int:
+    plain = isinstance(part, dict) and part.keys() == {"type", "text"} and isinstance(part["text"], str)
+    return len(part["text"].encode()) if plain else len(canonical_json(part))
 
 
 def _template_tokens(payload: dict[str, Any]) -> int:

@@ -2,12 +2,17 @@
 
 import json
 import pathlib
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
+from genai_prices import Usage, calc_price
+from genai_prices.types import ModelPrice, Tier, TieredPrices
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.generation import prices
+from pipelines.generation import image_tokens, prices
 from pipelines.generation.prices import Tokens
 from pipelines.generation.settings import Settings
 from schemas.errors import GenerationError
@@ -80,12 +85,52 @@ def test_the_bound_counts_bytes_not_characters(text: str) -> None:
     assert prices.guess(_payload(text)).prompt <= prices.bound(_payload(text)).prompt
 
 
-def test_estimate_adds_up() -> None:
-    settings = Settings(price=(1.0, 2.0))
-    estimate = prices.estimate([_payload("x" * 300)] * 10, settings)
-    assert (estimate.requests, estimate.completion_tokens) == (10, 1000)
-    assert estimate.cost_usd == pytest.approx((estimate.prompt_tokens + 2 * 1000) / 1e6)
-    assert prices.estimate([], settings).cost_usd == 0
+@pytest.mark.parametrize("model", ["gpt-4o-mini", "gpt-4", "gpt-5", "o3"])
+@pytest.mark.parametrize("tokens", [Tokens(0, 0), Tokens(1, 1), Tokens(12_345, 678), Tokens(9_000, 10, 8_500)])
+def test_the_quick_way_to_a_price_is_the_tables(model: str, tokens: Tokens) -> None:
+    usage = Usage(input_tokens=tokens.prompt, output_tokens=tokens.completion, cache_read_tokens=tokens.cached)
+    told = calc_price(usage, model, provider_id="openai").total_price
+    assert prices.price_of(model, Settings()).cost(tokens) == pytest.approx(float(told), rel=1e-12)
+
+
+def test_long_prompts_cost_what_their_tier_says() -> None:
+    """A tier that has begun goes for all tokens of the request."""
+    prompt = TieredPrices(base=Decimal(1), tiers=[Tier(start=1000, price=Decimal(2))])
+    answer = TieredPrices(base=Decimal(4), tiers=[Tier(start=1000, price=Decimal(8))])
+    price = prices.Price(ModelPrice(input_mtok=prompt, output_mtok=answer), "test")
+    assert price.cost(Tokens(1000, 10)) == pytest.approx(1040e-6)
+    assert price.cost(Tokens(1001, 10)) == pytest.approx(2082e-6)
+    assert price.of_completion(1000) == pytest.approx(4e-6)
+    assert price.of_completion(1001) == pytest.approx(8e-6)
+
+
+def test_a_batch_has_its_share_of_the_price_and_says_so() -> None:
+    online, batch = (prices.price_of("gpt-4", Settings(mode=mode)) for mode in ("online", "batch"))
+    assert batch.cost(Tokens(100, 10)) == pytest.approx(online.cost(Tokens(100, 10)) / 2)
+    assert "batch" in batch.origin
+    assert prices.price_of("x", Settings(mode="batch", price=(1.0, 1.0))).cost(Tokens(10, 0)) == pytest.approx(5e-6)
+
+
+def test_the_table_says_its_version_and_a_date_that_is_not_in_the_future() -> None:
+    found = re.fullmatch(r"genai-prices \S+ \(newest change in it: (\d{4}-\d\d-\d\d)\)", prices.table_name())
+    assert found
+    assert date(2025, 1, 1) < date.fromisoformat(found[1]) <= datetime.now(UTC).date()
+
+
+def test_text_and_pictures_are_counted_apart() -> None:
+    text = {"type": "text", "text": "x" * 400}
+    picture = {"type": "image_url", "image_url": {"url": image_tokens.name("0" * 64, (640, 480)), "detail": "high"}}
+    plain = {**_payload(""), "messages": [{"role": "user", "content": [text]}]}
+    seen = {**_payload(""), "messages": [{"role": "user", "content": [text, picture]}]}
+    assert prices.prompt_bytes(plain) == prices.prompt_bytes(seen) == 400
+    assert prices.bound(seen).prompt - prices.bound(plain).prompt == image_tokens.bound(seen)
+    assert prices.bound(seen, 90).prompt - prices.bound(plain).prompt == image_tokens.bound(seen, 90)
+    assert prices.guess(plain).prompt < prices.guess(seen).prompt <= prices.bound(seen).prompt
+
+
+def test_what_a_message_says_beside_its_content_is_counted() -> None:
+    call = {"role": "assistant", "content": None, "tool_calls": [{"id": "y" * 300}]}
+    assert prices.bound({**_payload("x"), "messages": [call]}).prompt >= 300
 
 
 def test_a_published_prompt_is_estimated_near_its_size() -> None:
