@@ -7,6 +7,7 @@ back, and what it had drawn counts as spent from then on, because nobody knows w
 """
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
@@ -141,6 +142,13 @@ class Worker(Owner):
         """Dollars granted, at least the one and at most the other, or 0.0 where the limits leave less."""
         limits = money.Limits(self.purse, self.budget_usd, self.total_usd)
         return self._database.transact(lambda c: money.draw(c, self.id, limits, least_usd, wish_usd))
+
+    def undrawn(self) -> tuple[float, float]:
+        """Dollars that the purse's budget and the store's total leave, for telling which of them is used up."""
+        with self._database.reading() as connection:
+            of_purse = self.budget_usd - money.committed(connection, self.purse)
+            total = math.inf if self.total_usd is None else self.total_usd - money.committed(connection)
+        return of_purse, total
 
     def hand_over(self, keys: Collection[str], usd: float, note: str = "", also: Also | None = None) -> str:
         """Give claims, and dollars drawn, to a new owner of kind batch, which lives until it is ended; its id.
