@@ -2,15 +2,19 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
+from uuid import uuid4
 
 import sqlalchemy as sa
 
 from pipelines.generation.ask import Ask
+from pipelines.generation.store import money
+from pipelines.generation.store.claims import answered
 from pipelines.generation.store.database import Database, among, clock
 from pipelines.generation.store.owners import Entry, Owner, Worker
-from pipelines.generation.store.tables import REPLY, replies
+from pipelines.generation.store.tables import REPLY, owner_row, owners, replies
 from pipelines.generation.store.writing import write
 from schemas.records import Record, Reply
 
@@ -47,6 +51,16 @@ class Usage(NamedTuple):
     completion_tokens: int
     cost_usd: float
     at_risk_usd: float
+
+
+class Taken(NamedTuple):
+    """What came of replies that were taken in."""
+
+    added: int
+    known: int
+    """Answered here already: these stay as they are."""
+    usd: float
+    """What the added ones have cost."""
 
 
 class ReplyStore:
@@ -113,6 +127,17 @@ class ReplyStore:
         """Commit one reply."""
         self.save_many([Entry(Ask(reply.key, kind, payload, repair_of=reply.repair_of), reply)])
 
+    def take_in(self, entries: Iterable[Entry]) -> Taken:
+        """Store replies that another run or store had; what they cost counts as spent by this store."""
+        own = f"import-{uuid4().hex}"
+        added, known, usd = 0, 0, 0.0
+        for batch in _batches(entries, BATCH):
+            new = self.database.transact(partial(_take_in, owner=own, entries=batch))
+            added += len(new)
+            known += len(batch) - len(new)
+            usd += sum(entry.reply.cost_usd for entry in new)
+        return Taken(added, known, usd)
+
     def worker(self, purse: str, budget_usd: float, total_usd: float | None = None, lease_s: float = 60.0) -> Worker:
         """A new worker, to be closed. Workers of one purse share its budget; `total_usd` is for all of the store."""
         return Worker(self.database, purse, budget_usd, total_usd, lease_s)
@@ -154,6 +179,19 @@ class ReplyStore:
     def _select(self, columns: list[sa.Column[Any]], keys: list[str]) -> list[sa.Row[Any]]:
         with self.database.reading() as connection:
             return list(connection.execute(sa.select(*columns).where(among(connection, replies.c.key, keys))))
+
+
+def _take_in(connection: sa.Connection, owner: str, entries: list[Entry]) -> list[Entry]:
+    """Those that the store did not have; their cost is booked on an owner that has ended."""
+    known = answered(connection, [entry.reply.key for entry in entries], retry_failed=True)
+    new = list({entry.reply.key: entry for entry in entries if entry.reply.key not in known}.values())
+    now = clock(connection)
+    write(connection, new, now)
+    there = connection.execute(sa.select(owners.c.id).where(owners.c.id == owner)).first()
+    if not there:
+        connection.execute(sa.insert(owners), owner_row(owner, "import", now) | {"ended": now})
+    money.spend(connection, owner, sum(one.reply.cost_usd for one in new), sum(one.reply.at_risk_usd for one in new))
+    return new
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
