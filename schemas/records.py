@@ -236,6 +236,10 @@ class Request(Record, frozen=True, kw_only=True):
     """The row without its messages."""
 
 
+REFUSED = "refusal"
+"""As `finish_reason`: in the place of an answer the server gave the model's refusal, whose words are the text."""
+
+
 class Reply(Record, frozen=True, kw_only=True):
     """What the model answered, as the reply store keeps it."""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from pipelines.builders.naming import region_name, region_names
 from pipelines.builders.talk import CLOSING, REFUSAL, SOURCE_TALK
-from schemas.records import Reply
+from schemas.records import REFUSED, Reply
 
 Pairs = list[tuple[str, str]]
 
@@ -19,10 +19,6 @@ MARK_END = r"[ \t*_]*+:[ \t*_]*+"
 _MARK = re.compile(rf"{MARK_START}(question|answer|q|a)[ \t]*+\d*+{MARK_END}", re.IGNORECASE | re.MULTILINE)
 _RULE = re.compile(r"[-*_=#~]{2,}")
 """A line that parts two blocks."""
-
-
-REFUSED = "refusal"
-"""The finish reason of a reply in whose place the server gave the model's refusal."""
 
 
 class BadReply(ValueError):

@@ -32,7 +32,7 @@ from schemas import ledger
 from schemas.columns import SHARD, shard_row
 from schemas.keys import SLOTS
 from schemas.ledger import LedgerLine
-from schemas.records import Record, Reject, Reply, Request
+from schemas.records import Record, Reject, Reply, Request, Sample
 
 STAGE = "assemble"
 
@@ -140,8 +140,7 @@ class Assembler(beam.DoFn):
         inside = self._within(shard.kind)
         requests = [request for request in own if inside(request.sample.sample_id)]
         above = [above_cap(shard.kind, r.sample.sample_id) for r in own if not inside(r.sample.sample_id)]
-        replies = self._store.get_many(request.key for request in requests) if requests else {}
-        rows, rejects = parse_all(requests, replies)
+        rows, rejects = parse_all(requests, self._store)
         return rows, above + rejects, len(own)
 
     def _files(self, what: str, shard: Shard) -> list[str]:
@@ -150,24 +149,57 @@ class Assembler(beam.DoFn):
         return [storage.join(folder, name) for name in storage.list_files(folder, ".parquet") if name in wanted]
 
 
+class _Bad(NamedTuple):
+    """A request without a row."""
+
+    reason: str
+    detail: str
+    reply: Reply | None = None
+    """What was answered; None for nothing yet."""
+
+
+def _read(request: Request, reply: Reply | None) -> Sample | _Bad:
+    if reply is None:
+        return _Bad("not_generated", f"request {request.key}")
+    try:
+        return finish(MODEL_KINDS[request.sample.kind], request, reply)
+    except BadReply as bad:
+        return _Bad(bad.reason, f"{bad.detail}\n\n{reply.text}".rstrip(), reply)
+
+
+def _mended(request: Request, first: Sample | _Bad, repair: Reply | None) -> Sample | _Bad:
+    """The row of a repair that passes; else the first reply's reason, and in the detail both."""
+    if isinstance(first, Sample) or repair is None:
+        return first
+    second = _read(request, repair)
+    if isinstance(second, Sample):
+        return second
+    return first._replace(detail=f"{first.detail}\n\nasked once more: {second.reason}: {second.detail}")
+
+
 def above_cap(kind: str, sample_id: str) -> Reject:
     """The reject of a row that the recipe's cap on rows leaves out."""
     return Reject(stage=STAGE, source=kind, unit="rows", key=sample_id, reason="row_cap")
 
 
-def parse_all(requests: Sequence[Request], replies: dict[str, Reply]) -> tuple[list[dict[str, Any]], list[Reject]]:
-    """Requests and their replies to shard rows and rejects. A reject of a bad reply keeps the reply for reading."""
+def parse_all(requests: Sequence[Request], store: ReplyStore) -> tuple[list[dict[str, Any]], list[Reject]]:
+    """Requests and their replies to shard rows and rejects. A reject of a bad reply keeps the replies for reading.
+
+    A reply that passes is always taken. Only where it fails, whatever mends it (`store.repairs`) is looked at: which of
+    the two a row rests on is decided by what they say alone, and not by when, by whom or in which mode they were asked.
+    """
+    replies = store.get_many(request.key for request in requests) if requests else {}
+    read = [(request, _read(request, replies.get(request.key))) for request in requests]
+    bad = {request.key for request, one in read if isinstance(one, _Bad) and one.reply is not None}
+    repairs = store.repairs(bad) if bad else {}
     rows: list[dict[str, Any]] = []
     rejects: list[Reject] = []
-    for request in requests:
-        reply = replies.get(request.key)
-        if reply is None:
-            rejects.append(reject_of(request.sample, "not_generated", f"request {request.key}"))
-            continue
-        try:
-            rows.append(shard_row(finish(MODEL_KINDS[request.sample.kind], request, reply)))
-        except BadReply as bad:
-            rejects.append(reject_of(request.sample, bad.reason, f"{bad.detail}\n\n{reply.text}".rstrip()))
+    for request, first in read:
+        found = _mended(request, first, repairs.get(request.key))
+        if isinstance(found, Sample):
+            rows.append(shard_row(found))
+        else:
+            rejects.append(reject_of(request.sample, found.reason, found.detail))
     return rows, rejects
 
 
