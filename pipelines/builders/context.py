@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from pipelines.builders.vocabulary import Vocabulary
-from schemas.recipe import GenerationSettings, KindSettings
+from schemas.recipe import GenerationSettings, KindSettings, VisionSettings
 
 TEMPLATE = "template"
 OPENAI = "openai"
@@ -21,3 +21,8 @@ class Context(NamedTuple):
     generation: GenerationSettings = GenerationSettings()
     vocabulary: Vocabulary | None = None
     """Only `positive_negative` needs it."""
+
+    @property
+    def vision(self) -> VisionSettings | None:
+        """How pictures are shown to the model; None where none are, and where no model is asked."""
+        return None if self.generator == TEMPLATE else self.generation.vision

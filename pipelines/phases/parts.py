@@ -14,7 +14,7 @@ import msgspec
 from pipelines import storage
 from pipelines.builders import BUILDERS
 from pipelines.builders.context import Context
-from pipelines.phases import masks, pictures, tally
+from pipelines.phases import masks, pictures, seeing, tally
 from pipelines.phases.progress import Progress, files, watching
 from pipelines.phases.records import write_rejects, write_requests, write_samples
 from pipelines.phases.running import Running, run, spread
@@ -97,6 +97,8 @@ def plan_part(planner: Planner, index: int) -> Summary:
     )
     lines = ledger.lines("join", joined.read, joined.rejects)
     built = {kind: build_kind(kind, joined.scenes, planner.context) for kind in planner.context.kinds}
+    if not planner.dry:
+        built = seeing.show(built, planner.data, planner.context.vision)
     for kind, made in built.items():
         lines += ledger.lines(f"build:{kind}", made.read, made.rejects)
     name = storage.part_name(index, planner.parts)

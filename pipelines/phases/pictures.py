@@ -14,6 +14,9 @@ from schemas.errors import SourceError
 from schemas.keys import digest
 from schemas.recipe import ImageSettings
 
+_TIMES = ("mtime", "LastModified", "last_modified", "updated", "ETag", "etag")
+"""What file systems call the time of a file's last change, or a mark of its content."""
+
 Find = Callable[[Sequence[str]], str | None]
 
 
@@ -66,8 +69,11 @@ def read_picture(data: str, path: str) -> bytes:
         ) from error
 
 
-def state(settings: ImageSettings, data: str, caches: Sequence[SourceCache]) -> str:
-    """Changes when a picture is added to, or removed from, a folder in which pictures are looked for."""
+def state(settings: ImageSettings, data: str, caches: Sequence[SourceCache], *, contents: bool = False) -> str:
+    """Changes when a picture is added to, or removed from, a folder in which pictures are looked for.
+
+    With `contents` also when one is written anew, as far as its size and time tell.
+    """
     if not (settings.check or settings.embed):
         return ""
     folders: set[str] = set()
@@ -76,7 +82,8 @@ def state(settings: ImageSettings, data: str, caches: Sequence[SourceCache]) -> 
         folders |= {
             posixpath.dirname(path) for path in pc.unique(pc.replace_substring_regex(paths, "[^/]*$", "_")).to_pylist()
         }
-    return digest(*(_folder_state(storage.join(data, settings.folders.get(name, name))) for name in sorted(folders)))
+    look = _files_state if contents else _folder_state
+    return digest(*(look(storage.join(data, settings.folders.get(name, name))) for name in sorted(folders)))
 
 
 def _folder_state(path: str) -> str:
@@ -85,3 +92,12 @@ def _folder_state(path: str) -> str:
     if not fs.exists(name):
         return "none"
     return str(fs.info(name).get("mtime") or digest(*storage.list_files(path)))
+
+
+def _files_state(path: str) -> str:
+    """Name, size and time, or what stands for a time there, of every file."""
+    fs, name = fsspec.url_to_fs(path)
+    if not fs.isdir(name):
+        return "none"
+    found = sorted(fs.ls(name, detail=True), key=lambda one: str(one["name"]))
+    return digest(*(one.get(key) for one in found for key in ("name", "size", *_TIMES)))

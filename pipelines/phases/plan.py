@@ -8,13 +8,13 @@ from typing import NamedTuple
 import msgspec
 
 import pipelines
-import prompts
+import prompts.seeing
 import schemas
 from pipelines import storage
 from pipelines.builders import MODEL_KINDS, image_text, neighbors, positive_negative, vocabulary
 from pipelines.builders.context import TEMPLATE, Context
 from pipelines.builders.model_kind import asked_form
-from pipelines.phases import masks, pictures, sources, tally
+from pipelines.phases import masks, pictures, seeing, sources, tally
 from pipelines.phases.layout import Layout
 from pipelines.phases.limit import first_images
 from pipelines.phases.parts import Planner, Summary, build_parts
@@ -120,7 +120,7 @@ def _planner(job: Job, caches: list[SourceCache], noise: LabelNoise, progress: P
     key = _plan_key(job, caches, noise)
     return Planner(
         tuple(caches), job.data, storage.join(job.layout.work, f"{'dry' if dry else 'plan'}-{key}"),
-        max([1, *(cache.parts for cache in caches)]), policy, context, recipe.images,
+        max([1, *(cache.parts for cache in caches)]), policy, context, seeing.checked(recipe.images, context.vision),
         frozenset(name for name, settings in recipe.sources.items() if settings.exhaustive), dry,
     )  # fmt: skip
 
@@ -152,9 +152,16 @@ def _plan_key(job: Job, caches: list[SourceCache], noise: LabelNoise) -> str:
         [cache.key for cache in caches],
         [prompts.sha256(kind, asked_form(recipe.generation)) for kind in recipe.kinds],
         sorted(noise.entries),
-        [job.generator, job.limit, _code_sha256(), pictures.state(recipe.images, job.data, caches)],
+        [job.generator, job.limit, _code_sha256(), _pictures_state(job, caches)],
     ]
     return keys.digest(keys.canonical_json(parts).decode())[:16]
+
+
+def _pictures_state(job: Job, caches: list[SourceCache]) -> str:
+    vision = job.recipe.generation.vision if job.generator != TEMPLATE else None
+    images = seeing.checked(job.recipe.images, vision)
+    found = pictures.state(images, job.data, caches, contents=vision is not None)
+    return keys.digest(found, prompts.seeing.sha256("")) if vision else found
 
 
 def _code_sha256() -> str:

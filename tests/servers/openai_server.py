@@ -41,8 +41,9 @@ def payload_id(payload: Payload) -> str:
 
 
 def last_text(payload: Payload) -> str:
-    """What the user said last."""
-    return str(payload["messages"][-1]["content"])
+    """What the user said last; of several pieces the last text, where the notes of a seeing request stand."""
+    content = payload["messages"][-1]["content"]
+    return str(content if isinstance(content, str) else content[-1]["text"])
 
 
 def answer(text: str | None, *, finish_reason: str = "stop", usage: tuple[int, int] | None = (11, 7)) -> Payload:
