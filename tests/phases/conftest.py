@@ -1,15 +1,17 @@
 """Sample scenes, the command line, and a server that answers as a good model would."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from pipelines.builders import neighbors
+from pipelines.builders import MODEL_KINDS, neighbors
 from pipelines.scenes import write_scenes
 from tests.command_line import Ran, Run, osprey_data
 from tests.servers.openai_server import OpenAIServer, Payload, answer, last_text, running
+from tests.servers.structured import by_schema, schema_name, schema_of
 
 __all__ = ["Ran", "Run", "osprey_data"]
 
@@ -41,9 +43,14 @@ def _one_embedding() -> Iterator[None]:
         yield
 
 
+def request_text(payload: Payload) -> str:
+    """What a request tells of its image: the message after the worked example, also where a repair follows it."""
+    return last_text({"messages": payload["messages"][:4]})
+
+
 def regions_of(payload: Payload) -> int:
     """How many regions a request asks about."""
-    return len(set(re.findall(r"^<region(\d+)> (?:is|lies) ", last_text(payload), re.MULTILINE)))
+    return len(set(re.findall(r"^<region(\d+)> (?:is|lies) ", request_text(payload), re.MULTILINE)))
 
 
 def kind_of(payload: Payload) -> str:
@@ -60,19 +67,33 @@ def kind_of(payload: Payload) -> str:
 
 
 def good_text(payload: Payload) -> str:
-    """A reply in the form that the kind asks for."""
+    """A reply in the form that is asked for."""
+    schema = schema_of(payload)
+    if schema and schema_name(payload) not in MODEL_KINDS:
+        return by_schema(schema)
+    content = good_content(payload)
+    if kind_of(payload) == "description":
+        text = "\n\n".join(f"{name}: {paragraph}" for name, paragraph in content)
+        entries = [{"region": name, "description": paragraph} for name, paragraph in content]
+        return json.dumps({"descriptions": entries}) if schema else text
+    text = "\n\n".join(f"Question: {question}\nAnswer: {told}" for question, told in content)
+    return json.dumps({"pairs": [{"question": one, "answer": told} for one, told in content]}) if schema else text
+
+
+def good_content(payload: Payload) -> list[tuple[str, str]]:
+    """(name of a region, paragraph), or (question, answer)."""
     numbers = range(1, regions_of(payload) + 1)
     if kind_of(payload) == "description":
-        return "\n\n".join(f"<region{n}>: A thing of number {n} that stands there in plain view." for n in numbers)
+        return [(f"<region{n}>", f"A thing of number {n} that stands there in plain view.") for n in numbers]
     told = dict.fromkeys(numbers, "A thing")
     if kind_of(payload) == "part_attribute":
         told = {n: _first_fact(payload, n) for n in numbers}
-    return "\n\n".join(f"Question: What is <region{n}>?\nAnswer: {told[n]}" for n in numbers)
+    return [(f"What is <region{n}>?", told[n]) for n in numbers]
 
 
 def _first_fact(payload: Payload, number: int) -> str:
     """What the request tells first of a region's looks."""
-    found = re.search(rf"^<region{number}> is .*\n- \w+: (.*)$", last_text(payload), re.MULTILINE)
+    found = re.search(rf"^<region{number}> is .*\n- \w+: (.*)$", request_text(payload), re.MULTILINE)
     assert found
     return found[1]
 

@@ -28,6 +28,7 @@ if __name__ == "__main__":
 
 from tests.servers.batch_api import BatchApi
 from tests.servers.rates import Rates, amounts
+from tests.servers.structured import by_schema, schema_of
 
 Payload = dict[str, Any]
 Scope, Receive, Send = dict[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]
@@ -58,8 +59,9 @@ def answer(text: str | None, *, finish_reason: str = "stop", usage: tuple[int, i
 
 
 def echo(payload: Payload) -> Payload:
-    """The usual reply: a text that depends on the question only."""
-    return answer(f"echo of {last_text(payload)}")
+    """The usual reply: a text that depends on the question only, or what the request's schema admits."""
+    schema = schema_of(payload)
+    return answer(by_schema(schema) if schema else f"echo of {last_text(payload)}")
 
 
 class Late(NamedTuple):
@@ -148,6 +150,8 @@ class OpenAIServer:
         self.base_url = ""
         self.key = ""
         """Where set, the key that a request must carry."""
+        self.json_schema = False
+        """Whether replies by a JSON schema can be asked for; where not, a request for one is refused, and not counted."""
         self.asked: Counter[str] = Counter()
         """Calls by request, except those that a rate limit turned away."""
         self.answered: Counter[str] = Counter()
@@ -183,6 +187,8 @@ class OpenAIServer:
 
     def _refusal(self, payload: Payload, headers: dict[str, str]) -> Response | None:
         self.headers.append(headers)
+        if "response_format" in payload and not self.json_schema:
+            return http_error(400, "response_format is not supported")()
         self.texts.append(last_text(payload))
         if self.key and headers.get("authorization") != f"Bearer {self.key}":
             return http_error(401, f"Incorrect API key: {headers.get('authorization')}")()
