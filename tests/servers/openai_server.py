@@ -151,7 +151,7 @@ class OpenAIServer:
         self.key = ""
         """Where set, the key that a request must carry."""
         self.json_schema = False
-        """Whether replies by a JSON schema can be asked for; where not, a request for one is refused, and not counted."""
+        """Whether replies by a JSON schema can be asked for; where not, such a request is refused, and not counted."""
         self.asked: Counter[str] = Counter()
         """Calls by request, except those that a rate limit turned away."""
         self.answered: Counter[str] = Counter()
