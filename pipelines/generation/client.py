@@ -10,14 +10,17 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import NamedTuple
 
+import httpx2
 import msgspec
 import openai
 
+from pipelines.generation.limits import rate_headers
+from pipelines.generation.log import HIDDEN
 from pipelines.generation.prices import Tokens
 from pipelines.generation.settings import Settings, api_key
-from schemas.records import Record
+from schemas.records import REFUSED, Record
 
 
 class Verdict(enum.Enum):
@@ -30,12 +33,18 @@ class Verdict(enum.Enum):
     """Every request will fail."""
 
 
+FILTERED = "content_filter"
+"""Finish reason of an answer, and code of a refusal, where the server's content filter stopped it."""
+NO_HEADERS: Mapping[str, str] = {}
+
+
 class CallError(Exception):
     """A call that gave no answer. Its words are the server's, without the key."""
 
     def __init__(
         self, words: str, verdict: Verdict, *, unreachable: bool = False, may_be_charged: bool = False,
-        retry_after_s: float | None = None,
+        retry_after_s: float | None = None, status: int = 0, code: str | None = None,
+        limits: Mapping[str, str] = NO_HEADERS,
     ) -> None:  # fmt: skip
         super().__init__(words)
         self.words = words
@@ -45,6 +54,14 @@ class CallError(Exception):
         self.may_be_charged = may_be_charged
         """The request was sent, and the connection broke off before the answer was here."""
         self.retry_after_s = retry_after_s
+        self.status = status
+        """Of HTTP; 0 where no answer came."""
+        self.turned_away = status == 429
+        """The server has too much to do: nothing is wrong with the request."""
+        self.filtered = code in _FILTER_CODES
+        """The server's content filter does not let the request through."""
+        self.limits = limits
+        """The rate headers."""
 
 
 class Completion(Record, frozen=True, kw_only=True):
@@ -57,8 +74,16 @@ class Completion(Record, frozen=True, kw_only=True):
     """None where the server does not say."""
 
 
+class Answer(NamedTuple):
+    """An answer with the rate headers that came along."""
+
+    completion: Completion
+    limits: Mapping[str, str]
+
+
 class _Message(msgspec.Struct):
     content: str | None = None
+    refusal: str | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -91,19 +116,24 @@ NO_CHOICE = "no_choice"
 
 _STOP_STATUS = {401, 403, 404}
 _RETRY_STATUS = {408, 409, 429}
+_FILTER_CODES = {FILTERED, "content_policy_violation"}
 _STOP_CODES = {"insufficient_quota", "billing_hard_limit_reached", "account_deactivated"}
 """Codes of a 429 that no waiting will cure."""
 
 
 class Client:
-    """A connection to the settings' server; an async context manager."""
+    """Connections to the settings' server, one for each request in flight; an async context manager."""
 
     def __init__(self, settings: Settings) -> None:
         self._key = api_key(settings.base_url)
         self._timeout_s = settings.timeout_s
-        self._openai = openai.AsyncOpenAI(
-            api_key=self._key, base_url=settings.base_url, max_retries=0, timeout=settings.timeout_s
+        limits = httpx2.Limits(
+            max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency, keepalive_expiry=30.0
         )
+        self._openai = openai.AsyncOpenAI(
+            api_key=self._key, base_url=settings.base_url, max_retries=0, timeout=settings.timeout_s,
+            http_client=openai.DefaultAsyncHttpxClient(limits=limits, http2=False),
+        )  # fmt: skip
 
     async def __aenter__(self) -> "Client":
         return self
@@ -111,16 +141,16 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self._openai.close()
 
-    async def complete(self, payload: dict[str, Any]) -> Completion:
-        """Ask once, or raise CallError."""
+    async def complete(self, body: bytes, asked_model: str) -> Answer:
+        """Ask once, with the payload as JSON, or raise CallError."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                raw = await self._openai.chat.completions.with_raw_response.create(**_arguments(payload))
+                response = await self._openai.post("/chat/completions", content=body, cast_to=httpx2.Response)
         except TimeoutError:
             raise _timed_out(self._timeout_s) from None
         except openai.APIError as error:
             raise explain(error, self._key, self._timeout_s) from None
-        return read_completion(raw.content, str(payload["model"]), self._key)
+        return Answer(read_completion(response.content, asked_model, self._key), rate_headers(response.headers))
 
 
 def explain(error: openai.APIError, key: str, timeout_s: float) -> CallError:
@@ -129,8 +159,11 @@ def explain(error: openai.APIError, key: str, timeout_s: float) -> CallError:
         return _timed_out(timeout_s, unreachable=_never_sent(error))
     if isinstance(error, openai.APIStatusError):
         words = f"HTTP {error.status_code}: {words_of(error.body, error.response.reason_phrase)}"
-        verdict = verdict_of(error.status_code, error.code)
-        return CallError(_hide(words, key), verdict, retry_after_s=retry_after(error.response.headers))
+        headers = error.response.headers
+        return CallError(
+            _hide(words, key), verdict_of(error.status_code, error.code), retry_after_s=retry_after(headers),
+            status=error.status_code, code=error.code, limits=rate_headers(headers),
+        )  # fmt: skip
     cause = error.__cause__ or error
     unreachable = _never_sent(error)
     return CallError(
@@ -149,19 +182,16 @@ def read_completion(raw: bytes, asked_model: str, key: str = "") -> Completion:
 
 
 def _hide(words: str, key: str) -> str:
-    return words.replace(key, "[key]") if key else words
-
-
-def _arguments(payload: dict[str, Any]) -> dict[str, Any]:
-    """The payload as the client's arguments. Only two are its own; so any parameter that a server knows can be sent."""
-    rest = {name: value for name, value in payload.items() if name not in ("model", "messages")}
-    return {"model": payload["model"], "messages": payload["messages"], "extra_body": rest}
+    return words.replace(key, HIDDEN) if key else words
 
 
 def _completion(body: _Body, asked_model: str) -> Completion:
     choice = body.choices[0] if body.choices else _Choice(finish_reason=NO_CHOICE)
+    message = choice.message or _Message()
+    refused = bool(message.refusal and not message.content)
     return Completion(
-        text=(choice.message and choice.message.content) or "", finish_reason=choice.finish_reason or "",
+        text=message.content or message.refusal or "",
+        finish_reason=(REFUSED if refused else choice.finish_reason) or "",
         model=body.model or asked_model, tokens=_tokens(body.usage),
     )  # fmt: skip
 
@@ -186,6 +216,8 @@ def _never_sent(error: openai.APIError) -> bool:
 
 def verdict_of(status: int, code: str | None) -> Verdict:
     """What to do about an HTTP status with the code of the server's error."""
+    if code in _FILTER_CODES:
+        return Verdict.REFUSED
     if status in _STOP_STATUS or code in _STOP_CODES:
         return Verdict.STOP
     return Verdict.RETRY if status in _RETRY_STATUS or status >= 500 else Verdict.REFUSED

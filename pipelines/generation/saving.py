@@ -1,0 +1,93 @@
+"""Answers are committed in groups, by the one thread that works with the store.
+
+A disk takes milliseconds to make a transaction safe, however many answers are in it: whatever has come in while one is
+being committed goes into the next.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from pipelines.generation.log import logger
+from pipelines.generation.store import Entry
+from schemas.errors import GenerationError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+RETRY_S = 0.5
+"""Between two tries to commit what the store did not take."""
+
+Save = Callable[[Sequence[Entry]], None]
+
+
+class Writer:
+    """The store's thread. An answer is safe when `save` returns."""
+
+    def __init__(self, save: Save, rescue: Callable[[Sequence[Entry]], str], on_trouble: Callable[[], None]) -> None:
+        self._commit = save
+        self._rescue = rescue
+        self._on_trouble = on_trouble
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="reply store")
+        self._waiting: list[tuple[Sequence[Entry], asyncio.Future[None]]] = []
+        self._wake = asyncio.Event()
+        self._task = asyncio.create_task(self._run())
+        self.trouble: GenerationError | None = None
+        """Why the store did not take an answer; told even where it took it later."""
+
+    async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do something else with the store, in its thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(*args, **kwargs))
+
+    async def save(self, entries: Sequence[Entry]) -> None:
+        """Commit, together with whatever else is waiting. Does not return while the store takes nothing."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((entries, future))
+        self._wake.set()
+        await future
+
+    async def close(self) -> None:
+        """Commit what is waiting still, or write it to a file; GenerationError says which and why."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._thread.shutdown(wait=True)
+        left = [entry for entries, _ in self._waiting for entry in entries]
+        if left:
+            self._close_with(left)
+        if self.trouble is not None:
+            raise self.trouble
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            group = list(self._waiting)
+            try:
+                await self.call(self._commit, [entry for entries, _ in group for entry in entries])
+            except GenerationError as error:
+                self._note(error)
+                await asyncio.sleep(RETRY_S)
+                self._wake.set()
+                continue
+            del self._waiting[: len(group)]
+            for _, future in group:
+                if not future.done():
+                    future.set_result(None)
+
+    def _note(self, error: GenerationError) -> None:
+        if self.trouble is None:
+            self.trouble = error
+            logger.error("answers cannot be stored, so nothing is sent any more: %s", error.message)
+            self._on_trouble()
+
+    def _close_with(self, left: list[Entry]) -> None:
+        try:
+            self._commit(left)
+        except GenerationError as error:
+            file = self._rescue(left)
+            logger.error("%d answers that the store did not take are in %s", len(left), file)
+            self.trouble = GenerationError(
+                f"{error.message}; {len(left)} answers that are paid for were written to {file} instead",
+                hint=f"{error.hint} Then `osprey-data replies import {file}` puts them into the store.",
+            )
