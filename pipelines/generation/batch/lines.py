@@ -80,4 +80,4 @@ def _refusal(response: _Response) -> CallError:
         body = None
     code = body.get("code") if isinstance(body, dict) else None
     words = f"HTTP {response.status_code}: {words_of(body, 'no reason')}"
-    return CallError(words, verdict_of(response.status_code, code))
+    return CallError(words, verdict_of(response.status_code, code), status=response.status_code, code=code)

@@ -138,11 +138,11 @@ class Batches:
             query = _lines(row).where(among(connection, batch_lines.c.key, keys), batch_lines.c.line > 0)
             return {found.key: _line(found) for found in connection.execute(query)}
 
-    def at(self, row: BatchRow, numbers: Iterable[int]) -> list[Line]:
+    def at(self, row: BatchRow, places: Iterable[int]) -> dict[int, Line]:
         """The lines that stand at these places of a batch's file, where it still holds them."""
         with self._database.reading() as connection:
-            query = _lines(row).where(batch_lines.c.line.in_(list(numbers)), claims.c.key.is_not(None))
-            return [_line(found) for found in connection.execute(query)]
+            query = _lines(row).where(batch_lines.c.line.in_(list(places)), claims.c.key.is_not(None))
+            return {found.line: _line(found) for found in connection.execute(query)}
 
     def open_lines(self, row: BatchRow, after: int, count: int) -> list[tuple[int, Line]]:
         """The next lines after a place in a batch's file that have not been dealt with, with their places."""
