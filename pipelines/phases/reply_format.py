@@ -56,8 +56,8 @@ def resolve(job: Job, store: ReplyStore, settings: Settings) -> tuple[Job, str]:
     """The job with the form of its replies decided, and a line that says which and why; empty where it was decided.
 
     In this order: what the recipe says; the form in which the store holds answers of this model, and where it holds
-    both, that of the plan in OUT; what the server is known to support; what it answers when it is asked now, for which a
-    key and a budget are needed; plain text.
+    both, that of the plan in OUT; what the server is known to support; what it answers when it is asked now, for which
+    a key and a budget are needed; plain text.
     """
     if not is_open(job):
         return job, ""
