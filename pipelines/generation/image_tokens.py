@@ -21,6 +21,7 @@ a plan holds no pixels.
 import math
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 HIGH = "high"
@@ -126,6 +127,7 @@ def _sizes(payload: dict[str, Any]) -> Iterator[tuple[Size, ...]]:
         yield ((int(found[1]), int(found[2])),) if found else DEAREST_SIZES
 
 
+@cache
 def _rule(model: str) -> Rule:
     """Of `openai/gpt-4o-2024-08-06` as of `gpt-4o`. A dated or otherwise longer name belongs to the longest beginning
     that ends where a word does; `gpt-4o-audio` and the like are thus counted as their family."""
