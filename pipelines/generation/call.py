@@ -84,8 +84,8 @@ class Call:
         self.at_risk_usd = 0.0
         """What attempts that broke off may have been charged."""
         self._model = str(ask.payload["model"])
-        self._bound = prices.bound(ask.payload)
-        self._tokens = float(sum(prices.guess(ask.payload)[:2]))
+        self._bound = prices.bound(ask.payload, shared.settings.image_tokens)
+        self._tokens = float(sum(prices.guess(ask.payload, shared.settings.image_tokens)[:2]))
         self._price = prices.price_of(self._model, shared.settings)
 
     async def answer(self) -> Reply:

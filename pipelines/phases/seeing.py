@@ -15,7 +15,7 @@ import msgspec
 
 from pipelines import storage
 from pipelines.generation import image_tokens
-from pipelines.generation.ask import Ask
+from pipelines.generation.ask import Ask, Hooks
 from pipelines.phases.records import sample_of
 from pipelines.qa.gallery import stays_below
 from pipelines.views import picture as pictures
@@ -120,12 +120,8 @@ class Seeing(NamedTuple):
 
 
 def filler(data: str, vision: VisionSettings | None) -> Callable[[Ask], dict[str, Any]]:
-    """`Hooks.fill` of a build."""
-    return Seeing(data, vision).fill if vision else _as_planned
-
-
-def _as_planned(ask: Ask) -> dict[str, Any]:
-    return ask.payload
+    """`Hooks.fill` of a build: the usual one where nothing is to be seen."""
+    return Seeing(data, vision).fill if vision else Hooks().fill
 
 
 def _views(row: Sample, vision: VisionSettings) -> list[View]:
