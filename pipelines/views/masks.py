@@ -7,7 +7,7 @@ from scipy import ndimage
 
 Bools = npt.NDArray[np.bool_]
 
-_STEPS = 200
+_STEPS = 120
 """Pixels of a mask's longer side at which the distance to its border is measured; all of a picture's would be slow."""
 
 
@@ -42,13 +42,14 @@ def inmost(mask: Bools) -> tuple[int, int, float] | None:
 
 
 def window(mask: Bools, margin: int = 0) -> tuple[slice, slice] | None:
-    """Rows and columns that hold all set pixels, with a margin; None where no pixel is set."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    """Rows and columns that hold all set pixels, with a margin within the picture; None where no pixel is set."""
+    rows = np.flatnonzero(mask.any(axis=1))
     if not rows.size:
         return None
+    columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
     return (
-        slice(max(0, int(rows[0]) - margin), int(rows[-1]) + 1 + margin),
-        slice(max(0, int(columns[0]) - margin), int(columns[-1]) + 1 + margin),
+        slice(max(0, int(rows[0]) - margin), min(mask.shape[0], int(rows[-1]) + 1 + margin)),
+        slice(max(0, int(columns[0]) - margin), min(mask.shape[1], int(columns[-1]) + 1 + margin)),
     )
 
 

@@ -22,7 +22,7 @@ from pipelines.views.colours import colour, ink, rgb
 from pipelines.views.masks import Bools, grown, inmost, window
 
 Pixels = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
 
 RIM = (255, 255, 255)
 """Colour of the thin line around an outline, which shows it on a ground of its own colour."""
@@ -44,6 +44,17 @@ class Numbered(NamedTuple):
     mask: Bools
 
 
+class _Seen(NamedTuple):
+    """A region cut out of the picture, with room for its line: most are small, and all work is done on the cut."""
+
+    number: int
+    where: tuple[slice, slice]
+    mask: Bools
+    area: int
+    edge: Bools
+    """The mask's pixels at the picture's edge, beyond which no line can be drawn; of large regions only."""
+
+
 class _Badge(NamedTuple):
     number: int
     x: int
@@ -54,19 +65,21 @@ class _Badge(NamedTuple):
 
 def draw(picture: PIL.Image.Image, regions: Sequence[Numbered]) -> PIL.Image.Image:
     """The picture (RGB) with the outlines and numbers of its regions. Regions without a pixel are not drawn."""
-    shown = sorted((one for one in regions if one.mask.any()), key=lambda one: (-int(one.mask.sum()), one.number))
+    line, radius = line_width(picture.size), _radius(picture.size)
+    cut = (_seen(one, line) for one in regions)
+    shown = sorted((one for one in cut if one is not None), key=lambda one: (-one.area, one.number))
     badges = _place(shown, picture.size)
     leads = picture.copy()
     pen = PIL.ImageDraw.Draw(leads)
     for badge in badges:
-        _lead(pen, badge, line_width(picture.size))
-    canvas = np.array(leads)
+        _lead(pen, badge, line)
+    canvas, original = np.array(leads), np.asarray(picture)
     for one in shown:
-        _outline(canvas, np.asarray(picture), one, line_width(picture.size))
+        _outline(canvas[one.where], original[one.where], one, line)
     drawn = PIL.Image.fromarray(canvas)
     pen = PIL.ImageDraw.Draw(drawn)
     for badge in badges:
-        _draw_badge(pen, badge, _radius(picture.size))
+        _draw_badge(pen, badge, radius)
     return drawn
 
 
@@ -80,70 +93,77 @@ def _radius(size: tuple[int, int]) -> int:
     return max(3, min(max(11, max(size) // 64), min(size) // 6))
 
 
-def _outline(canvas: Pixels, original: Pixels, one: Numbered, line: int) -> None:
-    """Draw around the mask, in place; the region itself shows what the picture shows, whatever was drawn before."""
+def _seen(one: Numbered, line: int) -> _Seen | None:
+    """None where no pixel is set."""
     where = window(one.mask, line + 1)
     if where is None:
-        return
+        return None
     mask = one.mask[where]
-    wide = grown(mask, line)
-    inside = canvas[where]
-    inside[mask] = original[where][mask]
-    inside[grown(wide, 1) & ~wide] = RIM
-    inside[wide & ~mask | _at_edge(one.mask, line)[where]] = rgb(one.number)
-
-
-def _at_edge(mask: Bools, line: int) -> Bools:
-    """Of a large mask the pixels at the picture's edge, beyond which no outline can be drawn."""
+    rows, columns = where
+    height, width = one.mask.shape
     edge = np.zeros_like(mask)
-    seen = window(mask)
-    if seen is None or min(side.stop - side.start for side in seen) <= 8 * line:
-        return edge
-    for strip in (np.s_[:line], np.s_[-line:], np.s_[:, :line], np.s_[:, -line:]):
-        edge[strip] = mask[strip]
-    return edge
+    if min(side.stop - side.start for side in where) > 10 * line:
+        for touches, strip in (
+            (rows.start == 0, np.s_[:line]), (rows.stop >= height, np.s_[-line:]),
+            (columns.start == 0, np.s_[:, :line]), (columns.stop >= width, np.s_[:, -line:]),
+        ):  # fmt: skip
+            if touches:
+                edge[strip] = mask[strip]
+    return _Seen(one.number, where, mask, int(np.count_nonzero(mask)), edge)
 
 
-def _place(shown: Sequence[Numbered], size: tuple[int, int]) -> list[_Badge]:
+def _outline(canvas: Pixels, original: Pixels, one: _Seen, line: int) -> None:
+    """Draw around the mask, in place; the region itself shows what the picture shows, whatever was drawn before."""
+    wide = grown(one.mask, line)
+    np.copyto(canvas, original, where=one.mask[..., None])
+    canvas[grown(wide, 1) & ~wide] = RIM
+    canvas[wide & ~one.mask | one.edge] = rgb(one.number)
+
+
+def _place(shown: Sequence[_Seen], size: tuple[int, int]) -> list[_Badge]:
     """A place for every number, large regions first; what a place costs is the share of regions that it covers."""
     radius, line = _radius(size), line_width(size)
-    cost = np.zeros((size[1], size[0]))
+    cost = np.zeros(size[::-1], np.float32)
+    layers = np.zeros(size[::-1], np.uint16)
     for one in shown:
-        cost += one.mask / float(one.mask.sum())
-    smaller = np.zeros((size[1], size[0]), np.uint8)
-    for one in shown:
-        smaller += one.mask
+        cost[one.where] += one.mask * np.float32(1 / one.area)
+        layers[one.where] += one.mask
     badges = []
     for one in shown:
-        smaller -= one.mask
-        badge = _inside(one, ~smaller.astype(bool), cost, radius) or _beside(one, cost, radius, line)
-        cost[_square((badge.x, badge.y), radius)] += 10.0 / (2 * radius + 1) ** 2
+        layers[one.where] -= one.mask
+        badge = _inside(one, layers[one.where] == 0, cost, radius) or _beside(one, cost, radius, line)
+        cost[_square((badge.x, badge.y), radius)] += 10 / (2 * radius + 1) ** 2
         badges.append(badge)
     return badges
 
 
-def _inside(one: Numbered, free: Bools, cost: Floats, radius: int) -> _Badge | None:
+def _inside(one: _Seen, free: Bools, cost: Floats, radius: int) -> _Badge | None:
     """Where the region is deepest, smaller regions on it left out; None where that would cover too much."""
-    found = inmost(one.mask & free)
-    if found is None or found[2] < _DEEP * radius or cost[_square(found[:2], radius)].sum() > _MOST_COVERED:
+    if one.area < (_DEEP * radius) ** 2:
         return None
-    return _Badge(one.number, found[0], found[1], None)
+    found = inmost(one.mask & free)
+    if found is None or found[2] < _DEEP * radius:
+        return None
+    x, y = found[0] + one.where[1].start, found[1] + one.where[0].start
+    return _Badge(one.number, x, y, None) if cost[_square((x, y), radius)].sum() <= _MOST_COVERED else None
 
 
-def _beside(one: Numbered, cost: Floats, radius: int, line: int) -> _Badge:
+def _beside(one: _Seen, cost: Floats, radius: int, line: int) -> _Badge:
     """The cheapest place around the region's box, near ones before far ones."""
-    rows, columns = window(one.mask) or (slice(0, 1), slice(0, 1))
+    rows, columns = one.where
     middle = ((columns.start + columns.stop - 1) / 2, (rows.start + rows.stop - 1) / 2)
     half = ((columns.stop - columns.start) / 2, (rows.stop - rows.start) / 2)
     best, least = (0, 0), math.inf
     for gap in _GAPS:
-        reach = radius * (1 + gap) + line + 1
+        if _AWAY * gap >= least:
+            break
+        reach = radius * (1 + gap)
         for step in range(_DIRECTIONS):
             at = _within(_around(middle, (half[0] + reach, half[1] + reach), step), cost.shape, radius)
             price = float(cost[_square(at, radius)].sum()) + _AWAY * gap
             if price < least:
                 best, least = at, price
-    return _Badge(one.number, *best, _nearest(one.mask, best))
+    return _Badge(one.number, *best, _nearest(one, best))
 
 
 def _around(middle: tuple[float, float], half: tuple[float, float], step: int) -> tuple[float, float]:
@@ -156,11 +176,11 @@ def _around(middle: tuple[float, float], half: tuple[float, float], step: int) -
 
 def _within(at: tuple[float, float], shape: tuple[int, ...], radius: int) -> tuple[int, int]:
     """The nearest place at which a badge is wholly in the picture."""
-    x, y = (
-        min(max(round(place), radius + 1), max(side - radius - 2, side // 2))
-        for place, side in zip(at, shape[::-1], strict=True)
+    height, width = shape
+    return (
+        min(max(round(at[0]), radius + 1), max(width - radius - 2, width // 2)),
+        min(max(round(at[1]), radius + 1), max(height - radius - 2, height // 2)),
     )
-    return x, y
 
 
 def _square(at: tuple[int, int], radius: int) -> tuple[slice, slice]:
@@ -168,11 +188,12 @@ def _square(at: tuple[int, int], radius: int) -> tuple[slice, slice]:
     return slice(max(0, y - radius), y + radius + 1), slice(max(0, x - radius), x + radius + 1)
 
 
-def _nearest(mask: Bools, at: tuple[int, int]) -> tuple[int, int]:
-    """The mask's pixel that is nearest to a point."""
-    points = np.argwhere(mask)
-    y, x = points[int(np.argmin(((points - (at[1], at[0])) ** 2).sum(axis=1)))]
-    return int(x), int(y)
+def _nearest(one: _Seen, at: tuple[int, int]) -> tuple[int, int]:
+    """The region's pixel that is nearest to a point."""
+    rows, columns = one.where
+    points = np.argwhere(one.mask)
+    y, x = points[int(np.argmin(((points - (at[1] - rows.start, at[0] - columns.start)) ** 2).sum(axis=1)))]
+    return int(x) + columns.start, int(y) + rows.start
 
 
 def _lead(pen: PIL.ImageDraw.ImageDraw, badge: _Badge, line: int) -> None:
