@@ -11,10 +11,23 @@ import typer
 
 from pipelines import cli_files, console, recipes, storage
 from pipelines.builders.context import GENERATORS
-from pipelines.options import Ask, Out, Price, RecipeName, Store, What, Workers, check_data, check_folders, unfolded
+from pipelines.options import (
+    Ask,
+    Mode,
+    Out,
+    Price,
+    RecipeName,
+    Repair,
+    Store,
+    What,
+    Workers,
+    check_data,
+    check_folders,
+    unfolded,
+)
 from pipelines.phases.layout import Layout
 from schemas.errors import OspreyDataError, RecipeError
-from schemas.recipe import Recipe
+from schemas.recipe import Recipe, VisionSettings
 
 if TYPE_CHECKING:
     from pipelines.phases.plan import Job
@@ -79,6 +92,9 @@ def plan(
     context: typer.Context,
     what: What,
     price: Price = "",
+    mode: Mode = "online",
+    repair: Repair = 0,
+    replies: Store = "",
     workers: Workers = 1,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only count, by kind and source, beside the paper's counts; write no row.")
@@ -92,19 +108,45 @@ def plan(
     if dry_run:
         commands.plan_dry(job, running)
     else:
-        commands.plan(job, commands.Asking(price=price), running)
+        asking = commands.Asking(price=price, mode=mode, repair=repair, replies=replies)
+        commands.plan(job, asking, running)
 
 
-@app.command()
+@app.command(context_settings=BEAM)
 @unfolded
-def generate(out: Out, ask: Ask) -> None:
+def generate(
+    context: typer.Context,
+    out: Out,
+    ask: Ask,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Processes that ask, sharing budget and rates: for a fleet of model servers of your own. An account "
+            "with a rate limit is used up by one.",
+        ),
+    ] = 1,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what is missing in the store and what it would cost.")
+    ] = False,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="With --mode batch: cancel the batches under way; ask nothing.")
+    ] = False,
+) -> None:
     """Phase 2: ask the model for every reply that the store lacks.
 
-    OPENAI_API_KEY is the key; OPENAI_BASE_URL names another server than OpenAI's.
+    OPENAI_API_KEY is the key; OPENAI_BASE_URL names another server than OpenAI's. Flags that are not listed here go to
+    Beam, which runs the workers; with --runner=... they may be on other machines, and need --replies postgresql://...
     """
+    if cancel and ask.mode != "batch":
+        raise RecipeError("--cancel is for batches", hint="Say --mode batch --cancel.")
     from pipelines import commands
 
-    commands.ask(_layout(out), commands.Asking(*ask))
+    asking = commands.Asking(*ask)
+    if cancel:
+        commands.cancel(_layout(out), asking)
+    else:
+        commands.ask(_layout(out), asking, _running(workers, context.args), dry=dry_run)
 
 
 @app.command(context_settings=BEAM)
@@ -112,7 +154,7 @@ def assemble(context: typer.Context, out: Out, replies: Store = "", workers: Wor
     """Phase 3: samples, requests and replies to checked shards, rejects, manifest and report."""
     from pipelines import commands
 
-    commands.assemble(_layout(out), commands.Asking(store=replies), _running(workers, context.args))
+    commands.assemble(_layout(out), commands.Asking(replies=replies), _running(workers, context.args))
 
 
 @app.command()
@@ -140,23 +182,33 @@ def validate(out: Annotated[str, typer.Argument(help="Folder of a finished build
 
 
 def _job(what: What) -> "Job":
-    recipe, generator = _recipe(what.recipe, what.kinds, what.model), _generator(what.generator)
+    recipe, generator = _asked(_recipe(what.recipe, what.kinds), what), _generator(what.generator)
     check_folders(what.data, what.out)
     from pipelines.phases.plan import Job
 
     return Job(recipe, what.data, _layout(what.out), generator, what.limit)
 
 
-def _recipe(name: str, kinds: str = "", model: str = "") -> Recipe:
+def _recipe(name: str, kinds: str = "") -> Recipe:
     from pipelines.builders import BUILDERS
     from pipelines.sources import EVALUATION_SETS, SOURCES
 
     recipe = recipes.load(name, sources=SOURCES, kinds=BUILDERS, evaluation_sets=EVALUATION_SETS)
     if kinds:
         recipe = recipes.only(recipe, [kind.strip() for kind in kinds.split(",") if kind.strip()])
-    if model:
-        recipe = msgspec.structs.replace(recipe, generation=msgspec.structs.replace(recipe.generation, model=model))
     return recipe
+
+
+def _asked(recipe: Recipe, what: What) -> Recipe:
+    """The recipe with what the options say of the model instead."""
+    generation = recipe.generation
+    if what.model:
+        generation = msgspec.structs.replace(generation, model=what.model)
+    if what.reply_format:
+        generation = msgspec.structs.replace(generation, reply_format=what.reply_format)
+    if what.vision and generation.vision is None:
+        generation = msgspec.structs.replace(generation, vision=VisionSettings())
+    return msgspec.structs.replace(recipe, generation=generation)
 
 
 def _generator(name: str) -> str:
@@ -219,7 +271,8 @@ def _refused(error: OSError) -> OspreyDataError:
 
 
 def _interrupted() -> NoReturn:
-    console.err.print("interrupted; the same command goes on where this one stopped")
+    console.err.print("interrupted; the same command goes on where this one stopped:")
+    console.err.print(f"  {console.command()}", markup=False)
     sys.exit(INTERRUPTED)
 
 

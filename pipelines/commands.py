@@ -1,24 +1,29 @@
 """The commands: the phases one after the other, with what a person sees of them."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+from uuid import uuid4
 
 import pyarrow as pa
 
 from pipelines import console, storage
+from pipelines import console_asking as show
 from pipelines.builders import MODEL_KINDS
 from pipelines.builders.context import OPENAI
-from pipelines.generation.engine import Outcome
+from pipelines.generation.batch import cancel_open
 from pipelines.generation.prices import parse_price, price_of
+from pipelines.generation.progress import Outcome
 from pipelines.generation.settings import Settings, api_key, from_environment
 from pipelines.generation.store import ReplyStore
-from pipelines.phases import generate, sources
+from pipelines.phases import costs, fleet, generate, reply_format, sources
 from pipelines.phases.assemble import write_shards
+from pipelines.phases.costs import Estimate
 from pipelines.phases.doctor import diagnose
 from pipelines.phases.finish import finish
 from pipelines.phases.layout import Layout
+from pipelines.phases.meter import Meter, generation_log
 from pipelines.phases.outlook import before_building, outlook
 from pipelines.phases.plan import Job, Plan, make_plan, read_plan
-from pipelines.phases.running import Running
+from pipelines.phases.running import ONE_WORKER, Running
 from pipelines.qa.card import write_card
 from pipelines.qa.expectations import Verdict
 from pipelines.qa.figures import survey
@@ -29,30 +34,37 @@ from schemas.recipe import Recipe
 
 
 class Asking(NamedTuple):
-    """What the command line says about asking a model."""
+    """What the command line says about asking a model; the fields of `pipelines.options.Ask`."""
 
     budget_usd: float | None = None
+    total_usd: float | None = None
     price: str = ""
+    mode: Literal["online", "batch"] = "online"
     concurrency: int = 16
+    rpm: float | None = None
+    tpm: float | None = None
+    timeout: float = 300.0
+    repair: int = 0
     retry_failed: bool = False
-    store: str = ""
+    replies: str = ""
+    purse: str = ""
+    """By this name all asking of one command shares the budget; no option."""
 
     def settings(self) -> Settings:
         """With the server of the environment."""
         return from_environment(
-            budget_usd=self.budget_usd,
-            price=parse_price(self.price) if self.price else None,
-            concurrency=self.concurrency,
-            retry_failed=self.retry_failed,
-        )
+            budget_usd=self.budget_usd, total_usd=self.total_usd, mode=self.mode, concurrency=self.concurrency,
+            price=parse_price(self.price) if self.price else None, rpm=self.rpm, tpm=self.tpm, timeout_s=self.timeout,
+            repairs=self.repair, retry_failed=self.retry_failed, purse=self.purse,
+        )  # fmt: skip
 
-    def replies(self, layout: Layout) -> ReplyStore:
+    def store(self, layout: Layout) -> ReplyStore:
         """The reply store of a build; by default beside its other work, which must then be on a local disk."""
-        if not self.store and not storage.is_local(layout.out):
+        if not self.replies and not storage.is_local(layout.out):
             raise GenerationError(
                 f"no database can lie in {layout.out}", hint="Name one for the replies: --replies postgresql://..."
             )
-        return ReplyStore(self.store or layout.replies_url)
+        return ReplyStore(self.replies or layout.replies_url)
 
 
 def build(job: Job, asking: Asking, running: Running) -> None:
@@ -60,7 +72,8 @@ def build(job: Job, asking: Asking, running: Running) -> None:
     layout = job.layout
     storage.make_folder(layout.out)
     _check_asking(job, asking)
-    made = _plan(job, running)
+    asking = asking._replace(purse=uuid4().hex)
+    made = _plan(_decide_form(job, asking), running)
     problem = _ask_or_tell(made, layout, asking)
     try:
         _assemble(made, layout, asking, running)
@@ -77,7 +90,7 @@ def build(job: Job, asking: Asking, running: Running) -> None:
 def _check_asking(job: Job, asking: Asking) -> None:
     """Say what is wrong with the options before the work begins; what is stored needs no key, budget or price."""
     settings = asking.settings()
-    if job.generator != OPENAI or not MODEL_KINDS.keys() & job.recipe.kinds or not asking.replies(job.layout).empty():
+    if job.generator != OPENAI or not MODEL_KINDS.keys() & job.recipe.kinds or not asking.store(job.layout).empty():
         return
     if asking.budget_usd is None:
         raise GenerationError(
@@ -87,17 +100,23 @@ def _check_asking(job: Job, asking: Asking) -> None:
     price_of(job.recipe.generation.model, settings)
 
 
+def _decide_form(job: Job, asking: Asking) -> Job:
+    """The job with the form of its replies decided, which may ask the server one small question."""
+    if not reply_format.is_open(job):
+        return job
+    with generation_log(job.layout):
+        decided, why = reply_format.resolve(job, asking.store(job.layout), asking.settings())
+    console.out.print(why, markup=False)
+    return decided
+
+
 def plan(job: Job, asking: Asking, running: Running) -> None:
     """The first phase, and what the second would cost."""
-    made = _plan(job, running)
+    made = _plan(_decide_form(job, asking), running)
     for kind, rows in made.rows.items():
         console.out.print(f"{kind}: {sum(rows.values()):,} rows")
     if made.requests:
-        cost = generate.cost(made, job.layout, asking.settings())
-        console.out.print(
-            f"{cost.requests:,} requests, at most about {cost.prompt_tokens:,} prompt and {cost.completion_tokens:,} "
-            f"completion tokens, ${cost.cost_usd:,.2f} ({cost.priced_by})"
-        )
+        _tell_estimate(made, job.layout, asking)
     _tell_faults(made)
 
 
@@ -109,12 +128,22 @@ def plan_dry(job: Job, running: Running) -> None:
     _tell_faults(made)
 
 
-def ask(layout: Layout, asking: Asking) -> None:
-    """The second phase."""
+def ask(layout: Layout, asking: Asking, running: Running, *, dry: bool = False) -> None:
+    """The second phase, by several workers where there are to be any; a dry one only says what it would cost."""
     made = read_plan(layout)
     if not made.requests:
         console.out.print(f"nothing to ask: the plan in {layout.out} was made with the generator {made.generator}")
-    _ask(made, layout, asking)
+    elif dry:
+        _tell_estimate(made, layout, asking)
+    else:
+        _ask(made, layout, asking._replace(purse=uuid4().hex), running)
+
+
+def cancel(layout: Layout, asking: Asking) -> None:
+    """Cancel the batches under way; what they have answered is stored."""
+    with generation_log(layout):
+        outcome = cancel_open(asking.store(layout), asking.settings())
+    show.cancelled(outcome)
 
 
 def assemble(layout: Layout, asking: Asking, running: Running) -> None:
@@ -174,17 +203,44 @@ def _tell_faults(plan: Plan) -> None:
         )
 
 
-def _ask(plan: Plan, layout: Layout, asking: Asking) -> None:
+def _tell_estimate(plan: Plan, layout: Layout, asking: Asking) -> Estimate:
+    settings = asking.settings()
+    with console.bars() as progress:
+        told = costs.estimate(plan, layout, asking.store(layout), settings, progress)
+    show.estimate(told, settings)
+    return told
+
+
+def _ask(plan: Plan, layout: Layout, asking: Asking, running: Running = ONE_WORKER) -> None:
+    """Ask for what the store lacks; BudgetError where the run stopped before all was asked."""
     if not plan.requests:
         return
-    with console.asking(plan.requests) as progress:
-        outcome = generate.answer(plan, layout, asking.replies(layout), asking.settings(), progress)
-        progress(outcome)
-    console.out.print(
-        f"requests {outcome.requests:,}: {outcome.cached:,} known, {outcome.answered:,} answered, "
-        f"{outcome.failed:,} failed, ${outcome.spent_usd:.4f} spent"
-    )
+    store, settings = asking.store(layout), asking.settings()
+    told = _tell_estimate(plan, layout, asking)
+    meter = Meter(plan.requests, told.total.asked)
+    try:
+        with show.asking(meter), generation_log(layout):
+            outcome = _answer(plan, layout, store, settings, meter, running)
+            meter(outcome)
+    except KeyboardInterrupt:
+        show.interrupted(meter)
+        raise
+    show.outcome(outcome)
     _complain(outcome)
+
+
+def _answer(
+    plan: Plan, layout: Layout, store: ReplyStore, settings: Settings, meter: Meter, running: Running
+) -> Outcome:
+    if running != ONE_WORKER:
+        return fleet.answer(plan, layout, store, settings, meter, running)
+    try:
+        return generate.answer(plan, layout, store, settings, meter)
+    except GenerationError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            console.fail(error)
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _ask_or_tell(plan: Plan, layout: Layout, asking: Asking) -> GenerationError | None:
@@ -197,15 +253,23 @@ def _ask_or_tell(plan: Plan, layout: Layout, asking: Asking) -> GenerationError 
 
 
 def _complain(outcome: Outcome) -> None:
+    """Say how to go on where the run did not come to its end."""
+    again = f"  {console.command()}"
     if outcome.left:
         raise BudgetError(
             f"{outcome.left:,} requests were not asked: {outcome.stopped}",
-            hint="Everything else is built. The same command with a larger --budget-usd asks only what is missing.",
+            hint="Everything else is done. A further run asks only what is missing, with a budget of its own "
+            f"(--budget-usd):\n{again}",
+        )
+    if outcome.elsewhere:
+        raise GenerationError(
+            f"{outcome.elsewhere:,} requests are with another run, or in a batch that --mode batch collects",
+            hint=f"Everything else is done. Once they are answered this goes on:\n{again}",
         )
 
 
 def _assemble(plan: Plan, layout: Layout, asking: Asking, running: Running) -> None:
-    store = asking.replies(layout) if plan.requests else ReplyStore("sqlite://")
+    store = asking.store(layout) if plan.requests else ReplyStore("sqlite://")
     with console.bars() as progress:
         written = write_shards(plan, layout, store, running=running, progress=progress)
         manifest = finish(plan, layout, store, written)
@@ -215,6 +279,7 @@ def _assemble(plan: Plan, layout: Layout, asking: Asking, running: Running) -> N
         write_report(layout.out, plan.data, figures)
         write_card(layout.out, figures)
     console.show_manifest(manifest)
+    show.costs(manifest)
     report.require()
     console.out.print(f"all {len(report.checks)} checks pass")
     console.out.print(f"report: {storage.join(layout.out, 'qa', 'index.html')}")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations  # the types that only annotations name come with Beam, whose import takes seconds
 
+import os
+import re
+import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -15,7 +19,6 @@ from schemas import ledger
 from schemas.errors import OspreyDataError
 
 if TYPE_CHECKING:
-    from pipelines.generation import engine
     from pipelines.phases.doctor import Diagnosis
     from pipelines.phases.outlook import Line, SourceLine
     from pipelines.phases.progress import Progress as Report
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 MUCH = 0.05
 """A share of a source's records that is not lost without a word on the screen."""
 MOST_REASONS = 4
+_PASSWORD = re.compile(r"(://[^/@:\s]*:)[^/@\s]*@")
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -42,21 +46,6 @@ def bars() -> Iterator[Report]:
             if name not in tasks:
                 tasks[name] = progress.add_task(name, total=total)
             progress.update(tasks[name], completed=done, total=total, description=what)
-
-        yield report
-
-
-@contextmanager
-def asking(total: int) -> Iterator[engine.Report]:
-    """A progress bar for requests, with retries, failures and dollars."""
-    text = TextColumn("{task.fields[state]}")
-    columns = (TextColumn("asking"), BarColumn(16), MofNCompleteColumn(), TimeElapsedColumn(), text)
-    with Progress(*columns, console=err) as progress:
-        task = progress.add_task("asking", total=total, state="")
-
-        def report(now: engine.Progress) -> None:
-            state = f"${now.spent_usd:.4f}  in flight {now.in_flight}  retries {now.retries}  failed {now.failed}"
-            progress.update(task, completed=now.cached + now.answered + now.failed, state=state)
 
         yield report
 
@@ -107,11 +96,11 @@ def show_outlook(lines: Sequence[Line], sources: Sequence[SourceLine], work: str
     before = Table("source", "DATA has", "left out before any kind is built", box=None, pad_edge=False)
     for one in sources:
         before.add_row(one.source, one.there, "; ".join(one.lost))
-    _show(table)
+    show(table)
     out.print()
-    _show(before)
+    show(before)
     out.print()
-    _show(
+    show(
         Text(
             "A row counts for every source that it is told by. "
             f"Nothing is built: what was read is kept under {work}, for the build to go on with."
@@ -134,7 +123,7 @@ UNBROKEN = 10_000
 """Columns of what is not printed to a terminal: there a line is as long as it has to be, for `grep` and copying."""
 
 
-def _show(*what: object) -> None:
+def show(*what: object) -> None:
     """Print, folded to the width of a terminal, but of nothing else."""
     wide = out if out.is_terminal else Console(file=out.file, width=UNBROKEN, highlight=False)
     wide.print(*what, soft_wrap=False)
@@ -149,7 +138,7 @@ def show_diagnosis(diagnosis: Diagnosis) -> None:
         _show_overlap(diagnosis)
     _show_unused(diagnosis)
     for what in diagnosis.idle:
-        _show(Text(what))
+        show(Text(what))
 
 
 def _show_expected(diagnosis: Diagnosis) -> None:
@@ -168,12 +157,12 @@ def _show_findings(diagnosis: Diagnosis) -> None:
         present = "{:,} of {:,}".format(*one.pictures) if one.pictures and one.pictures[1] else ""
         state = Text(one.state, style=STATES[one.state])
         table.add_row(one.name, state, counts or "\n".join(one.files), present, ", ".join(one.kinds) or one.serves)
-    _show(table)
+    show(table)
     for one in diagnosis.findings:
         for what in one.wanting:
-            _show(Text(f"{one.name}: {what}", style=STATES[one.state]))
+            show(Text(f"{one.name}: {what}", style=STATES[one.state]))
         for what in one.notes:
-            _show(Text(f"{one.name}: {what}"))
+            show(Text(f"{one.name}: {what}"))
 
 
 def _count(unit: str, read: int, official: int) -> str:
@@ -195,17 +184,23 @@ def _show_overlap(diagnosis: Diagnosis) -> None:
         for column in table.columns[1:]:
             column.justify = "right"
         if lines:
-            _show(Text(f"\n{means}"))
-            _show(table)
+            show(Text(f"\n{means}"))
+            show(table)
     if diagnosis.unknown_sets:
         names = ", ".join(diagnosis.unknown_sets)
-        _show(Text(f"\nNot guarded, because no file under DATA lists their images: {names}"))
+        show(Text(f"\nNot guarded, because no file under DATA lists their images: {names}"))
 
 
 def _show_unused(diagnosis: Diagnosis) -> None:
     for source, recipe in diagnosis.unused:
         use = f"is there, but not in this recipe: --recipe {recipe}" if recipe else "is there, but in no recipe of ours"
-        _show(Text(f"{source} {use}"))
+        show(Text(f"{source} {use}"))
+
+
+def command() -> str:
+    """The command that is running, for running it again; a password in it is left out."""
+    words = [os.path.basename(sys.argv[0]), *sys.argv[1:]]
+    return _PASSWORD.sub(r"\1***@", shlex.join(words))
 
 
 def fail(error: OspreyDataError) -> None:

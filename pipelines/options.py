@@ -4,7 +4,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import fsspec
 import typer
@@ -23,15 +23,80 @@ Kinds = Annotated[str, typer.Option(help="Only these kinds of the recipe, with c
 Limit = Annotated[int | None, typer.Option(min=1, help="Only so many images, with a fair share of every source.")]
 GeneratorName = Annotated[str, typer.Option("--generator", help="Who writes: `template` (offline) or `openai`.")]
 Model = Annotated[str, typer.Option(help="Model to ask, instead of the recipe's.")]
+ReplyFormat = Annotated[
+    Literal["", "auto", "text", "json"],
+    typer.Option(
+        help="Form of the model's replies, instead of the recipe's: `text` as in the paper, `json` by a schema, which "
+        "fails less often, or `auto`: json where the server is known to keep to a schema. Changing it asks anew.",
+        show_default=False,
+    ),
+]
+Vision = Annotated[
+    bool,
+    typer.Option(
+        "--vision",
+        help="Show the model the pictures, with the regions outlined, and not only words about them. Needs a model "
+        "that sees; pictures cost prompt tokens. Changing it asks anew.",
+    ),
+]
 Budget = Annotated[
-    float | None, typer.Option(help="Dollars that this run may spend at most. Nothing is asked without.")
+    float | None,
+    typer.Option(
+        help="Dollars that this run may spend at most; it stops before a request that could exceed them. Nothing is "
+        "asked without. A further run has a budget of its own."
+    ),
+]
+Total = Annotated[
+    float | None,
+    typer.Option(help="Dollars that all runs with this reply store may come to together, earlier ones included."),
 ]
 Price = Annotated[
-    str, typer.Option(help="Dollars per million prompt/completion tokens, such as 0.15/0.6; 0/0 if free.")
+    str,
+    typer.Option(
+        help="Dollars per million prompt/completion tokens, such as 0.15/0.6, instead of the price table; 0/0 if free."
+    ),
 ]
-Concurrency = Annotated[int, typer.Option(min=1, help="Requests in flight at a time.")]
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed in an earlier run.")]
-Store = Annotated[str, typer.Option(help="Database URL of the reply store; by default OUT/work/replies.sqlite.")]
+Mode = Annotated[
+    Literal["online", "batch"],
+    typer.Option(
+        help="`online` asks at once; `batch` leaves files of requests with the server, which answers within a day at "
+        "half the price. A run that is stopped leaves its batches under way; the same command collects them."
+    ),
+]
+Concurrency = Annotated[
+    int, typer.Option(min=1, help="Requests in flight at a time; the server's own limits are kept besides.")
+]
+Rpm = Annotated[
+    float | None,
+    typer.Option(help="Requests a minute at most, where the server does not tell its limit or you want less."),
+]
+Tpm = Annotated[float | None, typer.Option(help="Tokens a minute at most, likewise; prompts and answers together.")]
+Timeout = Annotated[
+    float,
+    typer.Option(
+        min=1,
+        help="Seconds for one answer. Rather long: a call that is given up may be charged all the same.",
+    ),
+]
+Repair = Annotated[
+    int,
+    typer.Option(
+        min=0, max=1,
+        help="1: a reply that fails its checks is shown to the model once, with what is wrong. Costs about as much as "
+        "the reply did, from the same budget.",
+    ),
+]  # fmt: skip
+RetryFailed = Annotated[
+    bool,
+    typer.Option("--retry-failed", help="Ask again what the server refused or left unanswered in an earlier run."),
+]
+Store = Annotated[
+    str,
+    typer.Option(
+        help="Database of the replies: postgresql://user@host/name for several machines, or sqlite:///PATH; by default "
+        "OUT/work/replies.sqlite. Replies in it are never bought again, for whichever build."
+    ),
+]
 DATA_HINT = "Give the folder that holds coco/, refer/, llava/, lvis/ ..."
 Workers = Annotated[int, typer.Option(min=1, help="Processes that work on the data. The result is the same.")]
 
@@ -46,14 +111,22 @@ class What(NamedTuple):
     limit: Limit = None
     generator: GeneratorName = TEMPLATE
     model: Model = ""
+    reply_format: ReplyFormat = ""
+    vision: Vision = False
 
 
 class Ask(NamedTuple):
     """How a model is asked."""
 
     budget_usd: Budget = None
+    total_usd: Total = None
     price: Price = ""
+    mode: Mode = "online"
     concurrency: Concurrency = 16
+    rpm: Rpm = None
+    tpm: Tpm = None
+    timeout: Timeout = 300.0
+    repair: Repair = 0
     retry_failed: RetryFailed = False
     replies: Store = ""
 

@@ -41,6 +41,15 @@ class Tokens(NamedTuple):
     """Of the prompt, those that the server had seen before and charges less for."""
 
 
+class Size(NamedTuple):
+    """How large a request is."""
+
+    bytes: int
+    """Of its prompt, without pictures."""
+    guess: Tokens
+    bound: Tokens
+
+
 class Price:
     """The price of one model, by a table of genai-prices."""
 
@@ -113,7 +122,8 @@ def _listed(model: str, base_url: str, share: float) -> Price:
             "a server of your own that costs nothing is --price 0/0.",
         ) from None
     table = entry.get_prices(datetime.now(UTC))
-    origin = f"{table_name()}, {provider.name}, {entry.id}: {table}{_told(share)}"
+    rates = ", ".join(part for part in str(table).split(", ") if "MTok" in part)
+    origin = f"{table_name()}, {provider.name}, {entry.id}: {rates}{_told(share)}"
     return Price(table, origin, share)
 
 
@@ -146,14 +156,22 @@ def bound(payload: dict[str, Any], each_picture: int | None = None) -> Tokens:
     `each_picture` is what the server counts a picture as at most, where that is known (`image_tokens`).
     GenerationError where the payload does not limit the completion.
     """
-    pictures = image_tokens.bound(payload, each_picture)
-    return Tokens(prompt_bytes(payload) + _template_tokens(payload) + pictures, _most_completion(payload))
+    return size(payload, each_picture).bound
 
 
 def guess(payload: dict[str, Any], each_picture: int | None = None) -> Tokens:
     """A high guess at the tokens of a request."""
-    words = prompt_bytes(payload) // BYTES_PER_TOKEN + _template_tokens(payload)
-    return Tokens(words + image_tokens.guess(payload, each_picture), _most_completion(payload))
+    return size(payload, each_picture).guess
+
+
+def size(payload: dict[str, Any], each_picture: int | None = None) -> Size:
+    """All that is said of a request's size, in one go."""
+    words, marks, most = prompt_bytes(payload), _template_tokens(payload), _most_completion(payload)
+    pictures = image_tokens.bound(payload, each_picture)
+    likely = image_tokens.guess(payload, each_picture) if pictures else 0
+    return Size(
+        words, Tokens(words // BYTES_PER_TOKEN + marks + likely, most), Tokens(words + marks + pictures, most)
+    )  # fmt: skip
 
 
 def text_bound(text: str) -> int:

@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 
 from pipelines import storage
 from pipelines.generation.store import ReplyStore
-from pipelines.phases import generate
+from pipelines.phases import costs
 from pipelines.phases.assemble import Written
 from pipelines.phases.layout import Layout
 from pipelines.phases.plan import Plan
 from pipelines.shards.counts import Counts
-from pipelines.shards.manifest import NOTHING_ASKED, KindEntry, Manifest, kind_entry, write_manifest
+from pipelines.shards.manifest import KindEntry, Manifest, kind_entry, write_manifest
 from pipelines.sources.locate import file_name
 from schemas import ledger
 from schemas.columns import REJECT
@@ -49,7 +49,7 @@ def finish(plan: Plan, layout: Layout, store: ReplyStore, written: Sequence[Writ
         kinds={kind: _entry(kind, [one for one in kept if one.kind == kind]) for kind in plan.recipe.kinds},
         ledger=tuple(lines),
         overlap=plan.overlap,
-        generation=store.totals(generate.keys(plan, layout)) if plan.requests else NOTHING_ASKED,
+        generation=costs.spent(plan, layout, store),
     )
     write_manifest(layout.out, manifest)
     _prune(plan, layout)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from pipelines import storage
 from pipelines.qa.figures import Figures, rows_at, survey
 from pipelines.qa.report import environment, kind_lines, reason_lines
-from pipelines.shards.manifest import Manifest, read_manifest
+from pipelines.shards.manifest import Manifest, costs, read_manifest
 from pipelines.sources import SOURCES, osprey_724k
 from schemas.licenses import FROM_FREE_TO_STRICT, strictest
 
@@ -56,7 +56,7 @@ def write_card(out: str, figures: Figures | None = None) -> str:
         manifest=manifest, kinds=kind_lines(manifest, figures), reasons=reason_lines(manifest.ledger), total=total,
         configs=_configs(manifest), loaded=_loaded(manifest), size=_size(total), sources=sources,
         hub_license=_hub_license(figures), examples=_examples(out, figures), osprey=OSPREY,
-        licenses=figures.licenses.most_common(),
+        licenses=figures.licenses.most_common(), costs=costs(manifest),
     )  # fmt: skip
     path = storage.join(out, CARD)
     storage.write_bytes(path, text.encode())

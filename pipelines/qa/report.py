@@ -17,7 +17,7 @@ from pipelines.qa.figures import PAPER_UNIT, Figures, rows_at, survey
 from pipelines.qa.gallery import Card, card
 from pipelines.qa.kinds import MEANS
 from pipelines.qa.validate import ValidationReport
-from pipelines.shards.manifest import KindEntry, Manifest, read_manifest
+from pipelines.shards.manifest import KindEntry, Manifest, costs, read_manifest
 from schemas.ledger import REASONS, LedgerLine
 
 PAGE = "qa/index.html"
@@ -62,6 +62,7 @@ def write_report(out: str, data: str | None = None, figures: Figures | None = No
     page = environment().get_template("report.html").render(
         manifest=manifest, kinds=kind_lines(manifest, figures), reasons=reason_lines(manifest.ledger), figures=figures,
         validation=_validation(out), gallery=_gallery(out, figures, data), totals=_totals(manifest),
+        costs=costs(manifest),
         recipe=msgspec.json.format(msgspec.json.encode(manifest.recipe, order="deterministic"), indent=2).decode(),
     )  # fmt: skip
     storage.write_bytes(path, page.encode())
@@ -77,7 +78,15 @@ def environment() -> jinja2.Environment:
     )  # fmt: skip
     made.filters["thousands"] = lambda number: f"{number:,}"
     made.filters["percent"] = percent
+    made.filters["usd"] = usd
     return made
+
+
+def usd(amount: float | None) -> str:
+    """Dollars, with more digits for small amounts; a dash for none."""
+    if amount is None:
+        return "-"
+    return f"{amount:,.2f} USD" if amount >= 1 or not amount else f"{amount:.6f} USD"
 
 
 def percent(share: float) -> str:

@@ -4,13 +4,13 @@ No clock time and no absolute path stand in it, so that the same inputs, recipe,
 """
 
 import hashlib
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import fsspec
 import msgspec
 
 from pipelines import storage
-from pipelines.generation.store import GenerationTotals
 from pipelines.regions.overlap import Overlap
 from pipelines.shards.writing import FileEntry
 from schemas.columns import SCHEMA_VERSION
@@ -50,9 +50,42 @@ class KindEntry(Record, frozen=True, kw_only=True):
     files: tuple[FileEntry, ...] = ()
 
 
-NOTHING_ASKED = GenerationTotals(
-    requests=0, calls=0, cached=0, failed=0, prompt_tokens=0, completion_tokens=0, cost_usd=0.0
-)
+class KindTotals(Record, frozen=True, kw_only=True):
+    """What the requests of one kind came to, by the stored replies."""
+
+    requests: int = 0
+    """Requests, with repeats of a key."""
+    calls: int = 0
+    """Distinct keys that were answered."""
+    cached: int = 0
+    """Requests that another one with the same key answers."""
+    failed: int = 0
+    """Distinct keys whose request failed for good."""
+    repairs: int = 0
+    """Bad replies that the model was shown once more."""
+    prompt_tokens: int = 0
+    """Of repairs as well, as are the following."""
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
+    """What servers charged for replies, whether they give a row or not."""
+    at_risk_usd: float = 0.0
+    """Of calls that broke off after they were sent: the server may have charged them besides, at most this much."""
+
+
+class Generation(KindTotals, frozen=True, kw_only=True):
+    """What all requests came to."""
+
+    by_kind: dict[str, KindTotals] = {}
+
+    @classmethod
+    def of(cls, kinds: Mapping[str, KindTotals]) -> "Generation":
+        """The sums over the kinds."""
+        sums = {name: sum(getattr(one, name) for one in kinds.values()) for name in KindTotals.__struct_fields__}
+        dollars = {name: round(sums[name], 9) for name in ("cost_usd", "at_risk_usd")}
+        return cls(**{**sums, **dollars}, by_kind=dict(kinds))
+
+
+NOTHING_ASKED = Generation()
 
 
 class Manifest(Record, frozen=True, kw_only=True):
@@ -68,7 +101,7 @@ class Manifest(Record, frozen=True, kw_only=True):
     ledger: tuple[LedgerLine, ...] = ()
     overlap: tuple[Overlap, ...] = ()
     """Training records in evaluation sets, before these were kept out: a line for each source and set that was read."""
-    generation: GenerationTotals = NOTHING_ASKED
+    generation: Generation = Generation()
 
 
 def manifest_path(out: str) -> str:
@@ -118,6 +151,41 @@ def kind_entry(
         rows=sum(file.rows for file in files), regions=regions, turns=turns, paper=PAPER_COUNTS.get(kind),
         generators=generators, files=tuple(sorted(files, key=lambda file: file.path)),
     )  # fmt: skip
+
+
+class KindCost(NamedTuple):
+    """What the model's rows of one kind cost."""
+
+    kind: str
+    totals: KindTotals
+    rows: int
+    """Kept rows that a model wrote."""
+    turns: int
+    """Their question-answer pairs."""
+
+    @property
+    def usd_per_row(self) -> float | None:
+        """Everything that was paid, for each row that was kept; None where none was."""
+        return self.totals.cost_usd / self.rows if self.rows else None
+
+    @property
+    def usd_per_turn(self) -> float | None:
+        return self.totals.cost_usd / self.turns if self.turns else None
+
+
+def costs(manifest: Manifest) -> list[KindCost]:
+    """Kind by kind, and where there are several, `all` of them last; empty where nothing was asked."""
+    found = [_cost(kind, totals, manifest.kinds.get(kind)) for kind, totals in manifest.generation.by_kind.items()]
+    if len(found) > 1:
+        rows, turns = (sum(getattr(one, name) for one in found) for name in ("rows", "turns"))
+        found.append(KindCost("all", manifest.generation, rows, turns))
+    return found
+
+
+def _cost(kind: str, totals: KindTotals, entry: KindEntry | None) -> KindCost:
+    if entry is None:
+        return KindCost(kind, totals, 0, 0)
+    return KindCost(kind, totals, entry.rows - entry.generators.get("template", 0), entry.turns)
 
 
 def damaged_files(out: str, manifest: Manifest) -> dict[str, str]:

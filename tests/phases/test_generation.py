@@ -11,6 +11,7 @@ from tests.phases.conftest import Run, good_text, kind_of
 from tests.servers.openai_server import OpenAIServer, Payload, answer, last_text
 
 ASK = ("--generator", "openai", "--model", "loopback-1", "--price", "1/1", "--budget-usd", "5", "--limit", "8",
+       "--reply-format", "text",
        "--recipe", "object-level")  # fmt: skip
 
 

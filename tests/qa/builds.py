@@ -7,9 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.generation.store import GenerationTotals
 from pipelines.shards.counts import Counts, count
-from pipelines.shards.manifest import KindEntry, Manifest, kind_entry, write_manifest
+from pipelines.shards.manifest import Generation, KindEntry, KindTotals, Manifest, kind_entry, write_manifest
 from pipelines.shards.writing import FileEntry, shard_path, write_shard
 from schemas.columns import REJECT
 from schemas.ledger import LedgerLine
@@ -53,8 +52,9 @@ def write(out: pathlib.Path, content: Shards | None = None, **changes: Any) -> M
     fields: dict[str, Any] = {
         "recipe": {"name": "object-level"}, "recipe_sha256": "f" * 64, "seed": 7, "versions": {"pyarrow": "25.0.0"},
         "kinds": {kind: entry(kind, files[kind], counts[kind]) for kind in files}, "ledger": LEDGER,
-        "generation": GenerationTotals(
-            requests=9, calls=6, cached=2, failed=1, prompt_tokens=12_000, completion_tokens=800, cost_usd=0.5),
+        "generation": Generation.of({"conversation": KindTotals(
+            requests=9, calls=6, cached=2, failed=1, repairs=2, prompt_tokens=12_000, completion_tokens=800,
+            cost_usd=0.5, at_risk_usd=0.25)}),
     }  # fmt: skip
     manifest = Manifest(**(fields | changes))
     write_manifest(str(out), manifest)
