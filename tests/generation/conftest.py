@@ -10,6 +10,7 @@ from pipelines.generation.ask import Ask
 from pipelines.generation.settings import Settings
 from pipelines.generation.store import ReplyStore
 from schemas.keys import request_key
+from tests.servers.batch_api import BatchApi
 from tests.servers.openai_server import OpenAIServer, running
 
 KEY = "sk-loopback-secret"
@@ -73,5 +74,27 @@ def ask() -> Callable[..., Ask]:
             "model": "loopback", "messages": [{"role": "user", "content": text}], "max_tokens": max_tokens,
         }  # fmt: skip
         return Ask(request_key(payload), kind, payload)
+
+    return made
+
+
+@pytest.fixture
+def asks(ask: Callable[..., Ask]) -> Callable[[int], list[Ask]]:
+    """So many requests of two kinds."""
+    return lambda count: [ask(f"question {index}", kind="ab"[index % 2]) for index in range(count)]
+
+
+@pytest.fixture
+def api(server: OpenAIServer) -> BatchApi:
+    """The server's files and batches."""
+    return server.batches
+
+
+@pytest.fixture
+def batched(quick: Callable[..., Settings]) -> Callable[..., Settings]:
+    """Settings for batches of ten that are looked at every few milliseconds."""
+
+    def made(**chosen: Any) -> Settings:
+        return quick(**{"mode": "batch", "batch_requests": 10, "batch_poll_s": 0.005, **chosen})
 
     return made

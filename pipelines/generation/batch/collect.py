@@ -18,7 +18,7 @@ from pipelines.generation.batch.planner import CHUNK, Planner
 from pipelines.generation.batch.refused import is_queue_full, server_at_fault, validation_errors
 from pipelines.generation.batch.server import BatchServer, server_error
 from pipelines.generation.batch.tally import Tally, counted
-from pipelines.generation.client import CallError, Completion, Verdict
+from pipelines.generation.client import FILTERED, CallError, Completion, Verdict
 from pipelines.generation.log import logger
 from pipelines.generation.settings import Settings
 from pipelines.generation.store import Entry, ReplyStore, Worker
@@ -100,6 +100,8 @@ class Collector:
         try:
             completion = result.completion(str(line.ask.payload["model"]))
         except CallError as error:
+            if error.filtered:
+                return Entry(line.ask, _failure(line, error.words, FILTERED))
             if error.verdict is Verdict.REFUSED:
                 part.refused.append(Entry(line.ask, _failure(line, error.words)))
                 return None
@@ -231,8 +233,8 @@ def _results(file: IO[bytes], part: _Part) -> Iterator[Result]:
             part.unreadable += 1
 
 
-def _failure(line: Line, words: str) -> Reply:
+def _failure(line: Line, words: str, finish_reason: str = "error") -> Reply:
     return Reply(
-        key=line.ask.key, text="", finish_reason="error", model=str(line.ask.payload["model"]),
+        key=line.ask.key, text="", finish_reason=finish_reason, model=str(line.ask.payload["model"]),
         attempts=line.rounds + 1, error=words, repair_of=line.ask.repair_of,
     )  # fmt: skip

@@ -175,11 +175,14 @@ class _Run:
                 words = f"the request has {len(raw)} bytes, and a batch takes {self.settings.batch_bytes} at most"
                 self._parts()[2].fail(line, words)
                 continue
-            if (draft and not draft.takes(line, raw, self.settings, self.size)) or not self.purse.take(line.bound_usd):
+            draft = draft or Draft(self.batches, self.worker, self.settings.base_url)
+            if not draft.takes(line, raw, self.settings, self.size) or not self.purse.take(line.bound_usd):
                 self.planner.put_back(line)
                 break
-            draft = draft or Draft(self.batches, self.worker, self.settings.base_url)
             draft.add(line, raw)
+        if draft is not None and not draft.keys:
+            self.batches.forget(draft.id)
+            return None
         return draft
 
     def _send_one(self, draft: Draft) -> None:

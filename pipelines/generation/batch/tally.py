@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 from pipelines.generation.ask import Ask, Hooks
+from pipelines.generation.client import FILTERED
 from pipelines.generation.progress import Outcome, Progress
 from pipelines.generation.repair import repair_of
 from schemas.records import Reply
@@ -34,8 +35,11 @@ class Tally:
             self.failed += 1
         else:
             self.answered += 1
+        if reply.error:
+            self.rejects["reply_filtered" if reply.finish_reason == FILTERED else "request_failed"] += 1
+            return None
         judgement = self._hooks.judge(ask, reply)
-        mending = repair_of(ask, judgement) if self._may_repair and not reply.error else None
+        mending = repair_of(ask, judgement) if self._may_repair else None
         if mending is None and judgement.reason:
             self.rejects[judgement.reason] += 1
         return mending

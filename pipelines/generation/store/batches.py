@@ -122,12 +122,12 @@ class Batches:
 
         def work(connection: sa.Connection) -> list[BatchRow]:
             now = clock(connection)
+            _sweep(connection, now)
             open_ = [row for row in _rows(connection, _handed_over(server)) if _alone(connection, row, now)]
             for row in open_:
                 _update(connection, row.id, {"worker": worker.id})
                 mine = sa.update(owners).where(owners.c.id == row.owner).values(purse=worker.purse)
                 connection.execute(mine)
-            _sweep(connection, now)
             return [row._replace(worker=worker.id) for row in open_]
 
         return self._database.transact(work)
@@ -215,15 +215,23 @@ def _alone(connection: sa.Connection, row: BatchRow, now: float) -> bool:
 
 
 def _sweep(connection: sa.Connection, now: float) -> None:
-    """Forget drafts and leftovers of the dead. What a dead run drew for a draft was never spent: nothing was sent."""
+    """Forget drafts and leftovers of the dead, and what they drew."""
+    at_work = sa.and_(owners.c.ended.is_(None), owners.c.lost.is_(None))
+    for worker in connection.execute(sa.select(owners).where(owners.c.id.in_(sa.select(batches.c.worker)), at_work)):
+        if not claiming.is_live(worker, now):
+            _bury(connection, worker.id, now)
     left = sa.or_(batches.c.state == DRAFT, sa.and_(batches.c.state == ENDED, _has_lines()))
     for row in _rows(connection, left):
         if _alone(connection, row, now):
-            claiming.bury(connection, {row.worker}, now)
-            spent = owners.c.spent_usd + owners.c.at_risk_usd
-            worker = sa.and_(owners.c.id == row.worker, owners.c.ended.is_(None))
-            connection.execute(sa.update(owners).where(worker).values(granted_usd=spent))
             _forget(connection, [row.id])
+
+
+def _bury(connection: sa.Connection, worker: str, now: float) -> None:
+    """A run in batches is dead. What it drew and did not hand over was never spent: nothing was sent for it."""
+    claiming.bury(connection, {worker}, now)
+    lost = sa.and_(owners.c.id == worker, owners.c.lost.is_not(None))
+    spent = owners.c.spent_usd + owners.c.at_risk_usd
+    connection.execute(sa.update(owners).where(lost).values(granted_usd=spent))
 
 
 def _has_lines() -> sa.ColumnElement[bool]:
