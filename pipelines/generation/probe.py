@@ -108,8 +108,8 @@ def verdict(reply: Reply) -> bool | None:
 class _Sent(msgspec.Struct):
     """Of a stored payload what tells its form."""
 
-    model: str = ""
-    response_format: msgspec.Raw | None = None
+    model: Any = None
+    response_format: Any = None
 
 
 def bought(store: ReplyStore, model: str) -> frozenset[bool]:
