@@ -62,6 +62,7 @@ class _Cancelling:
         for row in waiting:
             self._server.cancel(row.batch_id)
             self._tally.open[row.id] = (0, row.requests)
+        self._report(self._tally.progress())
         while waiting:
             waiting = [row for row in waiting if not self._is_over(row)]
             self._report(self._tally.progress())

@@ -94,8 +94,10 @@ class Planner:
             self._ready.extend(self._claim([self.line(ask) for ask in chunk]))
 
     def rest(self) -> int:
-        """How many requests are left unasked. Reads them all."""
-        left = len(self._ready) + len(self._mend)
+        """How many requests are left unasked, repairs not counted. Reads them all; nothing can be asked after that."""
+        while self._over:
+            self._ready.extend(self._left_over())
+        left = sum(1 for line in self._ready if not line.ask.repair_of)
         while chunk := list(islice(self._counted(), CHUNK)):
             keys = {ask.key for ask in chunk}
             known = self._store.errors(keys)
