@@ -26,7 +26,7 @@ setup(
         "jinja2",
         "msgspec>=0.22",
         "numpy",
-        "openai>=3.54",
+        "openai[aiohttp]>=3.54",
         "pandas>=3.1",
         "pillow",
         "pyarrow>=25",

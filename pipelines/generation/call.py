@@ -134,7 +134,9 @@ class Call:
     def _failed(self, error: CallError, ticket: Ticket) -> None:
         """Tell the limiter what a failure says of the server."""
         limiter = self.shared.limiter
-        if error.verdict is Verdict.RETRY and error.turned_away:
+        if error.verdict is Verdict.STOP:
+            self.shared.halt()
+        elif error.verdict is Verdict.RETRY and error.turned_away:
             limiter.turned_away(ticket, error.limits, error.retry_after_s)
         elif error.verdict is Verdict.RETRY and error.retry_after_s:
             limiter.hold(error.retry_after_s)

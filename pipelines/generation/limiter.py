@@ -82,7 +82,8 @@ class Limiter:
         rates = {"rpm": settings.rpm, "tpm": settings.tpm}
         self._buckets = {name: _of_user(rate, self._now()) for name, rate in rates.items() if rate is not None}
         self._number, self._tokens, self._learnt = 0, 0.0, 0
-        self._in_flight, self._window, self._slowed, self._refused = 0, float(settings.concurrency), 0, 0
+        self.in_flight = 0
+        self._window, self._slowed, self._refused = float(settings.concurrency), 0, 0
         self._resume_at = 0.0
         self.stopped = False
 
@@ -96,14 +97,14 @@ class Limiter:
                 await self._pause(wait)
             if self.stopped:
                 raise Stopped
-            self._number, self._tokens, self._in_flight = self._number + 1, self._tokens + tokens, self._in_flight + 1
+            self._number, self._tokens, self.in_flight = self._number + 1, self._tokens + tokens, self.in_flight + 1
             for name, bucket in self._buckets.items():
                 bucket.take(_amount(name, tokens))
             return Ticket(self._number, self._now(), tokens, self._tokens)
 
     def done(self, ticket: Ticket, used: float | None = None) -> None:
         """The call ended; `used` tokens were counted, where that is known."""
-        self._in_flight -= 1
+        self.in_flight -= 1
         if used is not None and (bucket := self._buckets.get("tpm")):
             bucket.take(used - ticket.tokens)
         self._changed.set()
@@ -137,7 +138,7 @@ class Limiter:
             back_off = self._settings.backoff_s * 2.0 ** min(self._refused - 1, 30)
             self.hold(min(back_off, self._settings.backoff_cap_s))
         if not known and ticket.number > self._slowed:
-            self._slowed, self._window = self._number, max(1.0, min(self._window, self._in_flight + 1) / 2)
+            self._slowed, self._window = self._number, max(1.0, min(self._window, self.in_flight + 1) / 2)
             logger.info("the server turned a request away: at most %d in flight for now", self._window)
 
     def hold(self, seconds: float) -> None:
@@ -170,7 +171,7 @@ class Limiter:
         """0.0 where the next request may go."""
         if self.stopped:
             return 0.0
-        if self._in_flight >= max(1, int(self._window)):
+        if self.in_flight >= max(1, int(self._window)):
             return math.inf
         now = self._now()
         share = 1 / self._peers()

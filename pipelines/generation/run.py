@@ -25,6 +25,10 @@ from pipelines.generation.verdicts import Verdicts
 from schemas.errors import BudgetError, GenerationError
 from schemas.records import Reply
 
+READY = 4
+"""Beside what is in flight, this many requests and this part of the concurrency are taken up: ready to be sent, or with
+answers that are being committed. What is in flight at the server is bounded by the limiter."""
+
 
 class Run:
     """Asks what is pending. Everything but the store's and the hooks' work is done in the event loop."""
@@ -41,12 +45,12 @@ class Run:
         self.shared = Shared(client, settings, hooks, worker, Budget(draw=self._draw))
         self.writer = Writer(worker.save, partial(rescue, url), self._halt)
         self.verdicts = Verdicts()
-        self.slots = asyncio.Semaphore(settings.concurrency)
+        self.slots = asyncio.Semaphore(settings.concurrency + READY + settings.concurrency // READY)
         self.tasks: set[asyncio.Task[None]] = set()
         self.error: BaseException | None = None
         self.stopped = self.short = ""
         self.started_s = time.monotonic()
-        self.answered = self.failed = self.repairs = self.in_flight = self.left = 0
+        self.answered = self.failed = self.repairs = self.left = 0
         self.rejects: Counter[str] = Counter()
         self.stored_risk_usd = 0.0
 
@@ -148,14 +152,11 @@ class Run:
         await self.writer.close()
 
     async def _ask(self, ask: Ask) -> None:
-        self.in_flight += 1
         try:
             await self._answer(ask)
         except (BudgetError, Stopped) as why:
             self.left += 1
             self._stop(why)
-        finally:
-            self.in_flight -= 1
         self.report(Progress(**self._state()))
 
     async def _answer(self, ask: Ask) -> None:
@@ -237,7 +238,7 @@ class Run:
         pending, shared = self.pending, self.shared
         return {
             "requests": pending.read, "cached": pending.cached, "answered": self.answered, "failed": self.failed,
-            "elsewhere": pending.elsewhere, "in_flight": self.in_flight, "retries": shared.retries,
+            "elsewhere": pending.elsewhere, "in_flight": shared.limiter.in_flight, "retries": shared.retries,
             "repairs": self.repairs, "rejects": dict(self.rejects), "spent_usd": shared.budget.spent_usd,
             "at_risk_usd": shared.budget.at_risk_usd, "started_s": self.started_s, "limits": shared.limiter.words(),
         }  # fmt: skip
