@@ -13,6 +13,7 @@ Workers on several machines need a reply store that all of them reach (PostgreSQ
 OPENAI_API_KEY in the environment of each: the key is never handed on by Beam.
 """
 
+import logging
 import threading
 import uuid
 from collections import Counter
@@ -31,13 +32,13 @@ from pipelines.generation.store import ReplyStore
 from pipelines.phases import generate
 from pipelines.phases.generate import Share
 from pipelines.phases.layout import Layout
-from pipelines.phases.meter import every
+from pipelines.phases.meter import every, generation_log
 from pipelines.phases.plan import Plan
 from pipelines.phases.running import Running, run, spread
 from schemas.errors import GenerationError
 from schemas.records import Record
 
-EVERY_S = 1.0
+EVERY_S = 0.5
 """Between two looks at how the workers do, and at whether they should stop."""
 HERE = ("DirectRunner", "FnApiRunner", "PrismRunner")
 """Beam's runners whose workers are on this machine."""
@@ -80,8 +81,9 @@ class Asker(beam.DoFn):
         """A user's mistake is told in the part: raised, it would come back as Beam's traceback."""
         folder = folder_of(self._layout, self._settings)
         desk = _Desk(folder, share)
+        logging.disable(logging.NOTSET)  # what Beam's worker processes are started with would silence our log as well
         try:
-            with every(EVERY_S, desk.look):
+            with every(EVERY_S, desk.look), generation_log(self._layout):
                 outcome = generate.answer(
                     self._plan, self._layout, self._store, self._settings, desk.report, share, desk.until_stopped
                 )

@@ -26,6 +26,8 @@ from schemas.errors import GenerationError
 from schemas.records import Reply
 
 WORKER, BATCH = "worker", "batch"
+SOON_S = 0.5
+"""To the first renewal; each further one takes twice as long to come. A worker soon sees those that begin with it."""
 RENEWALS = 4
 """Of a lease before it runs out."""
 SAFE = 0.8
@@ -218,15 +220,16 @@ class Worker(Owner):
     def _beat(self) -> None:
         """Renew the lease until the worker is closed. What hinders it is tried again: a lease that is not renewed runs
         out, and `lapsed` says so."""
-        wait = self.lease_s / RENEWALS
+        usual = self.lease_s / RENEWALS
+        wait = min(SOON_S, usual)
         while not self._closing.wait(wait) and not self._lost:
             began = _ticking()
             try:
                 self._peers = self._database.transact(self._heartbeat)
             except GenerationError:
-                wait = self.lease_s / RENEWALS / 4
+                wait = usual / 4
                 continue
-            wait, self._renewed = self.lease_s / RENEWALS, began
+            wait, self._renewed = min(2 * wait, usual), began
 
     def _heartbeat(self, connection: sa.Connection) -> int:
         now = clock(connection)
