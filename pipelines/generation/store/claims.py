@@ -27,7 +27,7 @@ def claim(connection: sa.Connection, owner: str, keys: Sequence[str], retry_fail
     """
     claimed = _insert(connection, owner, keys)
     elsewhere = _holders(connection, [key for key in keys if key not in claimed])
-    if bury(connection, set(elsewhere.values()), now):
+    if bury(connection, set(elsewhere.values()) - {owner}, now):
         claimed |= _insert(connection, owner, elsewhere)
     elsewhere = _holders(connection, [key for key in keys if key not in claimed])
     late = answered(connection, keys, retry_failed)
