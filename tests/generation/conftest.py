@@ -60,7 +60,7 @@ def quick(server: OpenAIServer) -> Callable[..., Settings]:
 
     def made(**chosen: Any) -> Settings:
         usual = {"budget_usd": 1.0, "price": (1.0, 1.0), "concurrency": 8, "timeout_s": 5.0, "max_attempts": 4}
-        return Settings(**{**usual, "base_url": server.base_url, "backoff_s": 0.002, "grace_s": 5.0, **chosen})
+        return Settings(**{"base_url": server.base_url, "backoff_s": 0.002, "grace_s": 5.0, **usual, **chosen})
 
     return made
 

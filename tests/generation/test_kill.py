@@ -1,82 +1,71 @@
-"""A run that is killed at any moment, and taken up again, pays for nothing twice that was stored."""
+"""A run that is killed at any moment, and taken up again, pays twice for nothing but what was on its way."""
 
-import json
-import signal
-import subprocess
-import sys
+import random
 import time
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pipelines.generation.run import READY
 from pipelines.generation.store import ReplyStore
+from tests.generation import asking
+from tests.servers.openai_server import OpenAIServer, payload_id, running
 
 CONCURRENCY = 8
-REQUESTS = 150
-ROOT = Path(__file__).parents[2]
-
-RUN = """
-import sys
-from pipelines.generation.engine import generate
-from pipelines.generation.settings import from_environment
-from pipelines.generation.store import ReplyStore
-from schemas.keys import request_key
-
-def asks(count):
-    for index in range(count):
-        payload = {"model": "m", "messages": [{"role": "user", "content": f"q{index}"}], "max_tokens": 8}
-        yield request_key(payload), "description", payload
-
-url, count, concurrency = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-settings = from_environment(budget_usd=1.0, price=(1.0, 1.0), concurrency=concurrency)
-outcome = generate(asks(count), ReplyStore(url), settings, lambda progress: print(progress.answered, flush=True))
-print("done", outcome.answered, outcome.cached)
-"""
+TAKEN_UP = CONCURRENCY + READY + CONCURRENCY // READY
+"""Most requests of a run that can have been sent and are not stored yet."""
+REQUESTS, KILLS = 500, 50
 
 
 @pytest.fixture
-def base_url() -> Iterator[str]:
-    program = ROOT / "tests" / "servers" / "openai_server.py"
-    command = [sys.executable, str(program), "--latency", "0.05"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        yield process.stdout.readline().strip()
+def slow_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
+    monkeypatch.setenv("OPENAI_API_KEY", "any")
+    with running(OpenAIServer(latency_s=0.03)) as server:
+        yield server
+
+
+def _wait_until(condition: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happens any more"
+        time.sleep(0.001)
+
+
+@pytest.mark.slow
+def test_fifty_kills(slow_server: OpenAIServer, tmp_path: Path, quick: Any) -> None:
+    chance = random.Random(4)
+    store = ReplyStore(f"sqlite:///{tmp_path}/replies.sqlite")
+    settings = quick(concurrency=CONCURRENCY, base_url=slow_server.base_url)
+    asks = asking.asks(REQUESTS)
+    names = {ask.key: payload_id(ask.payload) for ask in asks}
+    lost = dict.fromkeys(names, 0)
+    for _ in range(KILLS):
+        process = asking.started(store.url, settings, REQUESTS)
+        enough = slow_server.calls + chance.randint(1, REQUESTS // KILLS)
+        _wait_until(lambda goal=enough: slow_server.calls >= goal)
+        time.sleep(chance.uniform(0, 0.03))
         process.kill()
+        process.join()
+        _wait_until(lambda: slow_server.in_flight == 0)
+        paid = {key for key, name in names.items() if slow_server.answered[name] > lost[key]}
+        gone = paid - store.errors(names).keys()
+        assert len(gone) <= TAKEN_UP
+        for key in gone:
+            lost[key] += 1
+    told = asking.queue()
+    asking.started(store.url, settings, REQUESTS, told).join()
+    outcome = told.get(timeout=10)
+    assert outcome.cached + outcome.answered == REQUESTS
+    assert sum(lost.values()) > KILLS, "some kills came while answers were on their way"
+    assert {key: slow_server.answered[name] for key, name in names.items()} == {key: 1 + n for key, n in lost.items()}
+    _like_an_undisturbed_run(store, ReplyStore(f"sqlite:///{tmp_path}/undisturbed.sqlite"), settings)
 
 
-def _start(base_url: str, url: str) -> "subprocess.Popen[str]":
-    environment = {"OPENAI_API_KEY": "any", "OPENAI_BASE_URL": base_url, "PYTHONPATH": str(ROOT), "PATH": ""}
-    command = [sys.executable, "-c", RUN, url, str(REQUESTS), str(CONCURRENCY)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-
-
-def _answered(base_url: str) -> dict[str, int]:
-    with urllib.request.urlopen(base_url.removesuffix("/v1") + "/counts", timeout=10) as response:
-        counts: dict[str, int] = json.load(response)["answered"]
-    return counts
-
-
-def test_kill_and_go_on(base_url: str, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/replies.sqlite"
-    stored = []
-    for killed_after in (10, 40):
-        process = _start(base_url, url)
-        assert process.stdout
-        while int(process.stdout.readline()) < killed_after:
-            pass
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        time.sleep(0.2)
-        stored.append(sum(_answered(base_url).values()))
-    rest, _ = _start(base_url, url).communicate(timeout=60)
-    answered = _answered(base_url)
-    assert rest.splitlines()[-1].startswith("done")
-    assert len(answered) == REQUESTS
-    assert sum(answered.values()) <= REQUESTS + 2 * CONCURRENCY, "more was asked twice than was in flight at the kills"
-    assert max(answered.values()) <= 3
-    again, _ = _start(base_url, url).communicate(timeout=60)
-    assert again.split() == ["done", "0", str(REQUESTS)]
-    assert _answered(base_url) == answered, "what is stored is not asked"
-    assert ReplyStore(url).spent_usd() == pytest.approx(REQUESTS * 18e-6)
+def _like_an_undisturbed_run(store: ReplyStore, other: ReplyStore, settings: Any) -> None:
+    keys = [ask.key for ask in asking.asks(REQUESTS)]
+    asking.started(other.url, settings, REQUESTS).join()
+    assert store.get_many(keys) == other.get_many(keys)
+    assert store.totals(keys) == other.totals(keys)
+    assert store.totals(keys).calls == REQUESTS
