@@ -61,7 +61,7 @@ class Settings(Record, frozen=True, kw_only=True):
     batch_wait_s: float | None = None
     """How long a run waits for its batches; None until they end. What is under way then is collected by a later run."""
     batch_discount: float = 0.5
-    """What a batch costs, as a share of the online price."""
+    """What a batch costs, as a share of the online price, where the table of prices does not say it itself."""
     image_tokens: int | None = None
     """Prompt tokens of one picture at most, where the server is known to count them otherwise than OpenAI."""
 

@@ -108,6 +108,7 @@ def test_a_batch_has_its_share_of_the_price_and_says_so() -> None:
     online, batch = (prices.price_of("gpt-4", Settings(mode=mode)) for mode in ("online", "batch"))
     assert batch.cost(Tokens(100, 10)) == pytest.approx(online.cost(Tokens(100, 10)) / 2)
     assert "batch" in batch.origin
+    assert "a batch at 0.5 of it" not in batch.origin, "the table knows what a batch costs"
     assert prices.price_of("x", Settings(mode="batch", price=(1.0, 1.0))).cost(Tokens(10, 0)) == pytest.approx(5e-6)
 
 
