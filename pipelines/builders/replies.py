@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from pipelines.builders.naming import region_name, region_names
-from pipelines.builders.talk import CLOSING, REFUSAL, SOURCE_TALK
+from pipelines.builders.talk import CLOSING, REFUSAL, source_talk
 from schemas.records import REFUSED, Reply
 
 Pairs = list[tuple[str, str]]
@@ -129,6 +129,5 @@ def check_regions(texts: Iterable[str], count: int) -> None:
 def check_talk(texts: Iterable[str]) -> None:
     """No text speaks of boxes, coordinates, captions or other sources of what it knows."""
     for text in texts:
-        found = SOURCE_TALK.search(text)
-        if found:
-            raise BadReply("reply_mentions_source", f"says {found.group()!r}")
+        if found := source_talk(text):
+            raise BadReply("reply_mentions_source", f"says {found!r}")

@@ -4,8 +4,12 @@ import contextlib
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pipelines.builders import talk
 from pipelines.builders.replies import BadReply, check_talk
+from tests.properties import quick
 
 TALK = [
     "Its bounding box is large.", "The bounding-box is small.", "The coordinates say left.",
@@ -57,3 +61,19 @@ def test_looking_for_talk_costs_no_time(piece: str) -> None:
     with contextlib.suppress(BadReply):
         check_talk([piece * (40_000 // len(piece))])
     assert time.perf_counter() - start < 2
+
+
+PIECES = [
+    *(word for group in talk.GROUPS for word in group.words), "the ", "these ", "provided ", "given ", "text", "ion", "s",
+    " ", ", ", "(", "[", "]", ")", "0.12", "0.123", ".5", "120", "at ", "x1", "x", "y", "ymax", " = ", "<region1>", "'s ",
+    "around", "overlaps", "from ", "CAPTION", "This Region", "BOX", "\u017f", "\u212a", "\u0130", "\u0131", "\u0307", "\u0663",
+    "b\u0131g", "annotat\u0130ons", "capt\u0131on", "referr\u0131ng express\u0131on\u017f", "te\u0301xt", "\u1e9e",
+]  # fmt: skip
+
+
+@quick
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join) | st.text(max_size=30))
+def test_no_pattern_matches_without_its_words(text: str) -> None:
+    """Patterns are looked for only where one of their words is there: that must leave nothing out."""
+    found = [match for group in talk.GROUPS if (match := group.pattern.search(text))]
+    assert bool(talk.source_talk(text)) == bool(found)
