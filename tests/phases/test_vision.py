@@ -7,6 +7,7 @@ import pickle
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -17,7 +18,9 @@ import pytest
 import prompts.seeing
 from pipelines.generation import image_tokens, prices
 from pipelines.generation.ask import Ask, Hooks
-from pipelines.phases import seeing
+from pipelines.generation.settings import Settings
+from pipelines.generation.store import ReplyStore
+from pipelines.phases import generate, seeing
 from pipelines.phases.generate import asks
 from pipelines.phases.layout import Layout
 from pipelines.phases.plan import Job, Plan, make_plan
@@ -50,6 +53,8 @@ ASK = (
     "description,conversation,short_form",
 )
 KINDS = ("description", "conversation", "short_form")
+FIRST = 4
+"""Messages of a request that is no repair."""
 
 
 def recipe(tmp_path: pathlib.Path, vision: str = "{}", name: str = "seeing") -> pathlib.Path:
@@ -79,7 +84,8 @@ def data(scenes: str, tmp_path: pathlib.Path) -> str:
 
 
 def content(payload: Payload) -> list[dict[str, Any]]:
-    return payload["messages"][-1]["content"]
+    """Of the question, whatever was said after it."""
+    return payload["messages"][FIRST - 1]["content"]
 
 
 def urls(payload: Payload) -> list[str]:
@@ -341,3 +347,43 @@ def test_settings_out_of_range(value: str, data: str, tmp_path: pathlib.Path, os
     ran = osprey_data("plan", "--data", data, "--out", tmp_path / "out", "--recipe", recipe(tmp_path, value), *ASK[:4])
     assert ran.code == 1
     assert "is out of range" in ran.err
+
+
+def test_the_option_turns_it_on_in_both_forms_and_repairs_see_too(
+    data: str, tmp_path: pathlib.Path, osprey_data: Run, server: OpenAIServer
+) -> None:
+    """One in three first replies is bad; what mends it is shown the same pictures."""
+    seen = Recorder(server)
+    server.json_schema = True
+    bad = iter(range(1000))
+
+    def reply(payload: Payload) -> Payload:
+        good = seen.reply(payload)
+        first = len(payload["messages"]) == FIRST
+        return answer("I see a nice picture.") if first and next(bad) % 3 == 0 else good
+
+    server.reply = reply
+    command = ("build", "--data", data, "--out", tmp_path / "out", "--recipe", "object-level", *ASK, "--vision")
+    ran = osprey_data(*command, "--reply-format", "json", "--repair", 1)
+    assert ran.code == 0, ran.said
+    repairs = [payload for payload in seen.payloads if len(payload["messages"]) > FIRST]
+    assert len(repairs) == 5
+    firsts = {urls(payload)[0] for payload in seen.payloads if len(payload["messages"]) == FIRST}
+    for payload in repairs:
+        assert payload["response_format"]["type"] == "json_schema"
+        assert {url for url in urls(payload) if opened(url)} & firsts
+    rows = [row for kind in KINDS for row in outputs.rows(str(tmp_path / "out"), kind)]
+    assert len(rows) == 15
+    assert {row["generator"]["prompt"] for row in rows} == {f"seeing/{kind}/json" for kind in KINDS}
+
+
+def test_batches_carry_pictures(data: str, tmp_path: pathlib.Path, server: OpenAIServer) -> None:
+    seen = Recorder(server)
+    plan, requests = planned(VisionSettings(), data, tmp_path / "out")
+    settings = Settings(mode="batch", base_url=server.base_url, budget_usd=90, price=(1, 1), batch_poll_s=0.02)
+    with closing(ReplyStore(f"sqlite:///{tmp_path}/replies.sqlite")) as store:
+        outcome = generate.answer(plan, Layout(str(tmp_path / "out")), store, settings, lambda progress: None)
+        assert store.missing([ask.key for ask in requests]) == []
+    assert outcome.stopped == ""
+    assert len(seen.payloads) == 15
+    assert all(opened(url) for payload in seen.payloads for url in urls(payload))
