@@ -166,3 +166,22 @@ def test_the_template_asks_nobody(scenes: str, tmp_path: pathlib.Path, osprey_da
     said = build(osprey_data, scenes, tmp_path, "--limit", "4", "--kinds", "description")
     assert "replies as" not in said
     assert (asked_form(tmp_path), len(knows.headers)) == ("auto", 0)
+
+
+def test_the_question_is_paid_from_the_same_budget(
+    scenes: str, tmp_path: pathlib.Path, osprey_data: Run, knows: OpenAIServer
+) -> None:
+    """All that the server charges, the question among it, stays below what the run may spend."""
+    knows.reply = lambda payload: answer(good_text(payload), usage=(1000, 1000))
+    budget = 0.017
+    ask = [value if value != "5" else budget for value in ONE]
+    ran = osprey_data(
+        "build", "--data", scenes, "--out", tmp_path, *ask, "--kinds", "description,conversation,mask_text"
+    )
+    assert "--budget-usd" in ran.err
+    assert probes(knows) == 1
+    store = ReplyStore(f"sqlite:///{tmp_path}/work/replies.sqlite")
+    assert 0.004 <= store.spent_usd() == pytest.approx(0.002 * knows.calls)
+    assert store.spent_usd() <= budget
+    assert osprey_data("build", "--data", scenes, "--out", tmp_path, *ONE).code == 0
+    assert max(knows.answered.values()) == 1
