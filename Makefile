@@ -1,6 +1,7 @@
 # Two commands do everything on a machine that has only Python 3.11 and make:
 #
-#   make build-dataset [DATA= OUT= RECIPE= KINDS= LIMIT= GENERATOR= MODEL= BUDGET_USD= PRICE= WORKERS=]
+#   make build-dataset [DATA= OUT= RECIPE= KINDS= LIMIT= WORKERS= GENERATOR= MODEL= BUDGET_USD= PRICE= MODE=batch
+#                       REPAIR=1 VISION=1]
 #   make test
 #
 # Each makes the environment it needs, in .venv, from the lock files.
@@ -32,7 +33,8 @@ ifeq ($(DATA),)
 endif
 	@$(BIN)/osprey-data build --data "$(or $(DATA),$(SCENES))" --out "$(OUT)" --recipe "$(RECIPE)" --workers $(WORKERS) \
 		--generator $(GENERATOR) $(if $(KINDS),--kinds "$(KINDS)") $(if $(LIMIT),--limit $(LIMIT)) \
-		$(if $(MODEL),--model "$(MODEL)") $(if $(BUDGET_USD),--budget-usd $(BUDGET_USD)) $(if $(PRICE),--price $(PRICE))
+		$(if $(MODEL),--model "$(MODEL)") $(if $(BUDGET_USD),--budget-usd $(BUDGET_USD)) $(if $(PRICE),--price $(PRICE)) \
+		$(if $(MODE),--mode $(MODE)) $(if $(REPAIR),--repair $(REPAIR)) $(if $(filter-out 0,$(VISION)),--vision)
 
 test: $(VENV)/.dev ## lint, types and all tests that need no network, no GPU and no language model
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # the types that only annotations name come with Beam, whose import takes seconds
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -155,7 +156,7 @@ def costs(manifest: made.Manifest) -> None:
     if not lines:
         return
     some = [name for name in ("repairs", "failed") if getattr(manifest.generation, name)]
-    table = Table("cost of", "rows kept", "replies", *some, "tokens", "dollars", "a row", "a turn", box=None)
+    table = Table("cost of", "kept", "replies", *some, "tokens", "dollars", "a row", "a turn", box=None)
     for one in lines:
         sums = one.totals
         counts = [f"{count:,}" for count in (one.rows, sums.calls, *(getattr(sums, name) for name in some))]
@@ -168,4 +169,7 @@ def costs(manifest: made.Manifest) -> None:
 
 
 def _each(usd: float | None) -> str:
-    return "-" if usd is None else f"${usd:.6f}" if usd < 0.01 else dollars(usd)
+    """Of a row or turn: two digits that say something."""
+    if usd is None or not usd:
+        return "-" if usd is None else "$0"
+    return dollars(usd) if usd >= 0.1 else f"${usd:.{1 - math.floor(math.log10(usd))}f}"

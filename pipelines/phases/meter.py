@@ -89,7 +89,7 @@ class Meter:
         rejected = sum(rejects.values())
         return {
             "done": f"asked {self.done:,}/{self.total:,}",
-            "rate": f"{_rate(self.rate)}",
+            "rate": _rate(self.rate) if self.settled else "",
             "in flight": f"{now.in_flight} in flight" if now.in_flight else "",
             "retries": f"{now.retries:,} retries" if now.retries else "",
             "rejected": f"{rejected:,} rejected" if rejected else "",

@@ -1,73 +1,30 @@
 """Several worker processes of Beam ask, over one store and one purse."""
 
-import json
 import pathlib
 import shutil
 from collections.abc import Callable, Iterator
-from typing import Any
 
-import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from pipelines import cli
 from pipelines.generation.progress import Progress
 from pipelines.generation.settings import Settings
 from pipelines.generation.store import ReplyStore
 from pipelines.phases import fleet, generate
 from pipelines.phases.generate import Share
 from pipelines.phases.layout import Layout
-from pipelines.phases.plan import read_plan, requests_of
+from pipelines.phases.plan import read_plan
 from pipelines.phases.running import Running
-from schemas.columns import REQUEST
 from schemas.errors import GenerationError
-from schemas.keys import request_key
 from tests.phases.conftest import Run, good_text
+from tests.phases.planned import layout, planned, settings
 from tests.servers import postgres
 from tests.servers.openai_server import OpenAIServer, answer, http_error
 from tests.servers.postgres import PostgresServer
 from tests.servers.rates import Bucket, Rates
 
-WHAT = ("--generator", "openai", "--model", "loopback-1", "--reply-format", "text", "--recipe", "object-level",
-        "--kinds", "description,short_form")  # fmt: skip
-COPIES = 4
 WORKERS = Running(2)
 
-
-@pytest.fixture(scope="module")
-def planned(scenes: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A plan of a hundred requests."""
-    out = str(tmp_path_factory.mktemp("planned"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["osprey-data", "plan", "--data", scenes, "--out", out, *WHAT, "--price", "1/1"])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-    assert not ended.value.code
-    _multiply(Layout(out))
-    return out
-
-
-def _multiply(layout: Layout) -> None:
-    """Make each request of a plan into several, which differ in a field that the server takes no notice of."""
-    plan = read_plan(layout)
-    for path in (path for kind in plan.recipe.kinds for path in requests_of(plan, layout, kind)):
-        rows = [_copy(row, number) for row in pq.read_table(path).to_pylist() for number in range(COPIES)]
-        pq.write_table(pa.Table.from_pylist(rows, schema=REQUEST), path)
-    more = msgspec.structs.replace(plan, requests=plan.requests * COPIES)
-    pathlib.Path(layout.plan).write_bytes(msgspec.json.encode(more))
-
-
-def _copy(row: dict[str, Any], number: int) -> dict[str, Any]:
-    payload = {**json.loads(row["payload"]), "user": f"copy {number}"}
-    return {**row, "key": request_key(payload), "payload": json.dumps(payload)}
-
-
-@pytest.fixture
-def layout(planned: str, tmp_path: pathlib.Path) -> Layout:
-    """A copy of the plan, to be asked."""
-    shutil.copytree(planned, tmp_path / "out")
-    return Layout(str(tmp_path / "out"))
+__all__ = ["layout", "planned", "settings"]
 
 
 @pytest.fixture(scope="module")
@@ -87,17 +44,6 @@ def store(request: pytest.FixtureRequest, layout: Layout) -> ReplyStore:
 @pytest.fixture
 def sqlite(layout: Layout) -> ReplyStore:
     return ReplyStore(layout.replies_url)
-
-
-@pytest.fixture
-def settings(server: OpenAIServer) -> Callable[..., Settings]:
-    """A token costs a millionth of a dollar."""
-
-    def made(**chosen: object) -> Settings:
-        usual = {"budget_usd": 5.0, "price": (1.0, 1.0), "concurrency": 4, "backoff_s": 0.01}
-        return Settings(**{**usual, "base_url": server.base_url, **chosen})  # type: ignore[arg-type]
-
-    return made
 
 
 def _quiet(_: Progress) -> None:
