@@ -8,11 +8,17 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.generation.ask import Ask
+from pipelines.builders.replies import BadReply
+from pipelines.generation.ask import Ask, Hooks
+from pipelines.generation.engine import generate
+from pipelines.generation.settings import from_environment
 from pipelines.generation.store import ReplyStore
+from pipelines.generation.store.tables import requests
+from pipelines.phases import judging
 from pipelines.phases.assemble import parse_all
 from pipelines.phases.judging import CUT, FINAL, MOST_CHARACTERS, NO_TEXT, judge
 from pipelines.phases.records import sample_of
@@ -223,6 +229,38 @@ def test_a_reject_tells_of_both(tmp_path: pathlib.Path) -> None:
 def test_a_repair_without_its_first_reply_is_nothing(tmp_path: pathlib.Path) -> None:
     rows, (reject,) = assembled(tmp_path, repair(GOOD))
     assert (rows, reject.reason) == ([], "not_generated")
+
+
+@pytest.mark.parametrize("change", ["the words", "the check"])
+def test_a_changed_parser_or_wording_buys_no_repair_again(
+    change: str, tmp_path: pathlib.Path, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repair belongs to the request whose reply it mends, whatever would be said in it today."""
+    store = ReplyStore(f"sqlite:///{tmp_path}/replies.sqlite")
+    server.reply = lambda payload: answer(BAD_TOO if is_repair(payload) else BAD)
+    settings = from_environment(budget_usd=1.0, price=(1.0, 1.0), repairs=1)
+    asks = [ask(kind) for kind in KINDS[:3]]
+    outcome = generate(asks, store, settings, hooks=Hooks(judge=judge))
+    assert (outcome.answered, outcome.repairs, server.calls) == (3, 3, 6)
+    if change == "the words":
+        monkeypatch.setattr(judging, "repair", lambda form, problem, detail: "Once more, please.")
+    else:
+        monkeypatch.setattr(judging, "finish", always_bad)
+    assert judge(asks[0], reply(BAD)).repair != repairs_first(store, asks[0])
+    again = generate(asks, store, settings, hooks=Hooks(judge=judge))
+    assert (again.cached, again.repairs, server.calls) == (3, 0, 6)
+    store.close()
+
+
+def always_bad(*_: object) -> None:
+    raise BadReply("reply_unfounded", "as the parser has it now")
+
+
+def repairs_first(store: ReplyStore, first: Ask) -> Any:
+    """The payload of the repair that was bought."""
+    key = store.repairs([first.key])[first.key].key
+    with store.database.reading() as connection:
+        return msgspec.json.decode(connection.scalar(sa.select(requests.c.payload).where(requests.c.key == key)))
 
 
 # whole builds
