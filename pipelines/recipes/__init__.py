@@ -160,6 +160,8 @@ def _allowed(message: str) -> str:
     kind: typing.Any = Recipe
     for step in re.findall(r"[\w+-]+|\[", path[1] if path else ""):
         kind = _step(kind, step)
+    if isinstance(kind, types.UnionType):
+        kind = typing.get_args(kind)[0]
     if "unknown field" in message:
         return "Allowed keys: " + ", ".join(kind.__struct_fields__)
     if re.search(r"^Expected `object`, got `null` - at `\$\.(sources\.|images|generation)", message) and path:
