@@ -193,6 +193,39 @@ def test_calls_that_fail_now_and_then_are_made_again(server, api, store, batched
     nothing_held(store)
 
 
+@pytest.mark.parametrize("made", [True, False])
+def test_a_creation_whose_answer_does_not_arrive_is_looked_for(server, api, store, batched, asks, made) -> None:
+    cut = lambda before: truncated(b'{"id": "batch_0001"}') if before == 0 else None  # noqa: E731
+    if made:
+        api.created_fault = cut
+    else:
+        api.fault = lambda name, before: cut(before) if name == "create" else None
+    outcome = run_batches(asks(5), store, batched())
+    assert (outcome.answered, len(api.batches), api.calls["create"]) == (5, 1, 1 if made else 2)
+    assert set(server.answered.values()) == {1}
+    nothing_held(store)
+
+
+def test_a_queue_that_is_full_when_a_batch_is_created_is_waited_for(server, api, store, batched, asks) -> None:
+    full = error(400, "Enqueued token limit reached for m.", "token_limit_exceeded")
+    api.fault = lambda name, before: full if name == "create" and before == 0 else None
+    assert run_batches(asks(10), store, batched()).answered == 10
+    assert [len(batch.lines) for batch in api.batches.values()] == [5, 5]
+    nothing_held(store)
+
+
+def test_a_server_out_of_reach_for_a_while_is_looked_at_again(server, api, store, batched, asks) -> None:
+    api.fault = lambda name, before: error(503, "maintenance") if name == "retrieve" and 1 < before < 8 else None
+    api.duration_s = 0.05
+    assert run_batches(asks(5), store, batched(max_attempts=2)).answered == 5
+    api.fault = lambda name, before: error(503, "maintenance") if name == "retrieve" else None
+    with pytest.raises(GenerationError, match="maintenance"):
+        run_batches(asks(8), store, batched(max_attempts=1))
+    api.fault = lambda name, before: None
+    assert run_batches(asks(8), store, batched()).answered == 3
+    assert set(server.answered.values()) == {1}
+
+
 def test_a_server_that_is_gone_is_told(server, store, batched, asks) -> None:
     with pytest.raises(GenerationError, match="connection failed"):
         run_batches(asks(4), store, batched(base_url=answers.refused_url()))

@@ -100,15 +100,15 @@ def test_killed_and_taken_up(server, api, store, batched, asks, moment) -> None:
     assert len(ours) <= (moment[-1] == "ended, its file not deleted"), "an orphaned file is left at the server"
 
 
-def test_killed_again_and_again(server, api, store, batched, asks) -> None:
+def test_killed_again_and_again(server, api, any_store, batched, asks) -> None:
     api.line = lambda payload, before: expired if last_text(payload).endswith("7") and before == 0 else None
     for where, name, moment, nth, _ in (MOMENTS[1], MOMENTS[5], MOMENTS[7], MOMENTS[8], MOMENTS[13]):
-        _run_until_killed(store.url, server.base_url, where, name, moment, nth)
-    outcome = run_batches(asks(REQUESTS), store, batched(batch_requests=300, budget_usd=0.1))
+        _run_until_killed(any_store.url, server.base_url, where, name, moment, nth)
+    outcome = run_batches(asks(REQUESTS), any_store, batched(batch_requests=300, budget_usd=0.1))
     assert outcome.answered + outcome.cached == REQUESTS
     assert set(server.answered.values()) == {1}
     assert max(api.sent.values()) == 2
-    nothing_held(store)
+    nothing_held(any_store)
 
 
 def test_what_the_plan_no_longer_has_is_collected_all_the_same(server, api, store, batched, asks) -> None:

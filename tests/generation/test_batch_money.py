@@ -106,7 +106,7 @@ def test_a_request_that_is_dearer_than_the_budget_is_not_asked(server, api, stor
 
 
 def test_beside_an_online_run_the_store_never_comes_to_more_than_its_total(
-    server, api, store, quick, batched, asks
+    server, api, any_store, quick, batched, asks
 ) -> None:
     api.duration_s, server.latency_s = 0.02, 0.002
     total = 0.0004
@@ -114,34 +114,34 @@ def test_beside_an_online_run_the_store_never_comes_to_more_than_its_total(
     outcomes = []
     thread = threading.Thread(
         target=lambda: outcomes.append(
-            generate(asks(60)[::-1], ReplyStore(store.url), quick(total_usd=total, concurrency=2))
+            generate(asks(60)[::-1], ReplyStore(any_store.url), quick(total_usd=total, concurrency=2))
         )
     )
     thread.start()
-    outcomes.append(run_batches(asks(60), store, batched(total_usd=total, batch_open=2)))
+    outcomes.append(run_batches(asks(60), any_store, batched(total_usd=total, batch_open=2)))
     thread.join()
     online, paid = sum(server.asked.values()), sum(server.answered.values())
     assert online * 96e-6 + (paid - online) * 96 * HALF <= total + SLACK
-    assert _committed(store) <= total + SLACK
-    assert store.spent_usd() == pytest.approx(sum(outcome.spent_usd for outcome in outcomes))
+    assert _committed(any_store) <= total + SLACK
+    assert any_store.spent_usd() == pytest.approx(sum(outcome.spent_usd for outcome in outcomes))
     assert set(server.answered.values()) == {1}
     assert any(outcome.stopped for outcome in outcomes)
 
 
-def test_two_runs_in_batches_share_a_store(server, api, store, batched, asks) -> None:
+def test_two_runs_in_batches_share_a_store(server, api, any_store, batched, asks) -> None:
     api.duration_s = 0.02
     outcomes = []
     thread = threading.Thread(
-        target=lambda: outcomes.append(run_batches(asks(80)[::-1], ReplyStore(store.url), batched(batch_open=2)))
+        target=lambda: outcomes.append(run_batches(asks(80)[::-1], ReplyStore(any_store.url), batched(batch_open=2)))
     )
     thread.start()
-    outcomes.append(run_batches(asks(80), store, batched(batch_open=2)))
+    outcomes.append(run_batches(asks(80), any_store, batched(batch_open=2)))
     thread.join()
-    run_batches(asks(80), store, batched())
+    run_batches(asks(80), any_store, batched())
     assert len(server.answered) == 80
     assert set(server.answered.values()) == {1}
     assert set(api.sent.values()) == {1}
-    nothing_held(store)
+    nothing_held(any_store)
 
 
 def test_cancelling_keeps_what_was_answered_and_frees_the_rest(server, api, store, batched, quick, asks) -> None:

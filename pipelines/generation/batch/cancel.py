@@ -28,7 +28,7 @@ def cancel_open(store: ReplyStore, settings: Settings, progress: Report = quiet)
         GenerationError: another run looks after them, or the server refuses.
     """
     settings = msgspec.structs.replace(settings, mode="batch")
-    batches, tally = Batches(store.database), Tally(Hooks(), 0)
+    batches, tally = Batches(store.database), Tally(Hooks(), 0, progress)
     if not batches.under_way(settings.base_url):
         return tally.outcome()
     with store.worker(f"cancel-{uuid4().hex}", 0.0, None, settings.lease_s) as worker:
@@ -40,7 +40,7 @@ def cancel_open(store: ReplyStore, settings: Settings, progress: Report = quiet)
             )
         server = BatchServer(settings)
         try:
-            _Cancelling(store, worker, server, settings, tally, progress).go(rows)
+            _Cancelling(store, worker, server, settings, tally).go(rows)
         finally:
             server.close()
     return tally.outcome()
@@ -48,10 +48,10 @@ def cancel_open(store: ReplyStore, settings: Settings, progress: Report = quiet)
 
 class _Cancelling:
     def __init__(
-        self, store: ReplyStore, worker: Worker, server: BatchServer, settings: Settings, tally: Tally, report: Report
+        self, store: ReplyStore, worker: Worker, server: BatchServer, settings: Settings, tally: Tally
     ) -> None:
         self._batches, self._server, self._settings = Batches(store.database), server, settings
-        self._tally, self._report = tally, report
+        self._tally = tally
         planner = Planner([], store, worker, settings, Hooks(), tally)
         self._sender = Sender(server, self._batches, settings)
         self._collector = Collector(store, worker, server, settings, tally, planner)
@@ -62,10 +62,10 @@ class _Cancelling:
         for row in waiting:
             self._server.cancel(row.batch_id)
             self._tally.open[row.id] = (0, row.requests)
-        self._report(self._tally.progress())
+        self._tally.report()
         while waiting:
             waiting = [row for row in waiting if not self._is_over(row)]
-            self._report(self._tally.progress())
+            self._tally.report()
             if waiting:
                 time.sleep(self._settings.batch_poll_s)
         for row in rows:

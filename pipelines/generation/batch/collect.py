@@ -140,6 +140,7 @@ class Collector:
                 mending.append(self._planner.line(repair))
         if row is not None:
             self._batches.add(row.id, 0, mending)
+        self._tally.report()
 
     def _validation(self, part: "_Part", errors: list[tuple[int | None, str]]) -> Collected:
         """A batch that was rejected as a whole: only the requests that are to blame have failed."""

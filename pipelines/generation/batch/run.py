@@ -23,9 +23,9 @@ from pipelines.generation.ask import Ask, Hooks
 from pipelines.generation.batch.collect import Collector
 from pipelines.generation.batch.draft import Draft, Purse
 from pipelines.generation.batch.lines import write_line
-from pipelines.generation.batch.planner import Planner
+from pipelines.generation.batch.planner import CHUNK, Planner
 from pipelines.generation.batch.sending import QueueFull, Sender
-from pipelines.generation.batch.server import OVER, BatchServer
+from pipelines.generation.batch.server import OVER, BatchServer, Unreachable
 from pipelines.generation.batch.tally import Tally, counted
 from pipelines.generation.log import logger
 from pipelines.generation.progress import Outcome, Report, quiet
@@ -35,7 +35,7 @@ from pipelines.generation.store.batches import READY, UPLOADED, Batches, BatchRo
 from schemas.errors import GenerationError
 
 PATIENCE = 10
-"""Looks become rarer while nothing ends: up to so many times `batch_poll_s` apart."""
+"""Looks become rarer while nothing ends, up to so many times `batch_poll_s` apart; so many in a row may fail."""
 
 
 def run_batches(
@@ -51,10 +51,10 @@ def run_batches(
             or the run was interrupted (its cause is then KeyboardInterrupt).
     """
     settings, hooks = msgspec.structs.replace(settings, mode="batch"), hooks or Hooks()
-    tally = Tally(hooks, settings.repairs)
+    tally = Tally(hooks, settings.repairs, progress)
     budget = settings.budget_usd or 0.0
     with store.worker(settings.purse or f"batch-{uuid4().hex}", budget, settings.total_usd, settings.lease_s) as worker:
-        run = _Run(requests, _Parts(store, worker, settings, hooks, tally), progress)
+        run = _Run(requests, _Parts(store, worker, settings, hooks, tally))
         try:
             return run.go()
         except KeyboardInterrupt as interrupt:
@@ -76,10 +76,9 @@ class _Parts(NamedTuple):
 class _Run:
     """One run. A single thread does everything: what takes long, it does not wait for."""
 
-    def __init__(self, requests: Iterable[Ask], parts: _Parts, report: Report) -> None:
+    def __init__(self, requests: Iterable[Ask], parts: _Parts) -> None:
         store, worker, settings, hooks, tally = parts
         self.store, self.worker, self.settings, self.hooks, self.tally = parts
-        self.report = report
         self.batches = Batches(store.database)
         self.planner = Planner(requests, store, worker, settings, hooks, tally)
         self.purse = Purse(store, worker, settings)
@@ -88,7 +87,7 @@ class _Run:
         """Most requests of the next file: fewer after the server has said that it has too many."""
         self.waits = False
         """Whether nothing is sent until something ends or some time has passed, because the server's queue is full."""
-        self.fulls = self.lost = 0
+        self.fulls = self.lost = self.misses = 0
         self.server: BatchServer | None = None
         self.deadline = float("inf") if settings.batch_wait_s is None else time.monotonic() + settings.batch_wait_s
         self.pause_s = settings.batch_poll_s
@@ -155,7 +154,7 @@ class _Run:
     def _opened(self, row: BatchRow) -> None:
         self.open[row.id] = row
         self.tally.open[row.id] = (0, row.requests)
-        self.report(self.tally.progress())
+        self.tally.report()
 
     def _send(self) -> None:
         """Make batches until there are enough, or nothing is left to ask or to pay with."""
@@ -180,6 +179,8 @@ class _Run:
                 self.planner.put_back(line)
                 break
             draft.add(line, raw)
+            if len(draft.keys) % CHUNK == 0:
+                self.tally.report()
         if draft is not None and not draft.keys:
             self.batches.forget(draft.id)
             return None
@@ -214,14 +215,29 @@ class _Run:
     def _look(self) -> None:
         """See how the batches stand, and collect those that are over."""
         for row in list(self.open.values()):
-            server, _, _ = self._parts()
-            batch = server.retrieve(row.batch_id)
+            batch = self._state_of(row)
+            if batch is None:
+                break
             if batch.request_counts is not None:
                 counts = batch.request_counts
                 self.tally.open[row.id] = (counts.completed + counts.failed, counts.total or row.requests)
             if batch.status in OVER:
                 self._collect(row, batch)
-        self.report(self.tally.progress())
+        self.tally.report()
+
+    def _state_of(self, row: BatchRow) -> Batch | None:
+        """A batch as it stands. The server may be out of reach for a while: its batches go on all the same."""
+        server, _, _ = self._parts()
+        try:
+            batch = server.retrieve(row.batch_id)
+        except Unreachable as error:
+            self.misses += 1
+            if self.misses >= PATIENCE:
+                raise
+            logger.warning("%s; looking again later", error.message)
+            return None
+        self.misses = 0
+        return batch
 
     def _collect(self, row: BatchRow, batch: Batch) -> None:
         _, _, collector = self._parts()
@@ -265,4 +281,4 @@ class _Run:
             self.tally.stopped = self.tally.stopped or self.purse.why()
         if self.tally.stopped:
             self.tally.left = self.planner.rest() + sum(row.requests for row in self.open.values())
-        self.report(self.tally.progress())
+        self.tally.report()

@@ -163,12 +163,17 @@ class BatchServer:
             raise server_error(what, error) from None
 
 
+class Unreachable(GenerationError):
+    """The server did not do its part this time; it may do so later."""
+
+
 def server_error(what: str, error: CallError) -> GenerationError:
     """A failed call in words for users."""
     if error.verdict is Verdict.STOP:
         hint = "Check OPENAI_API_KEY, OPENAI_BASE_URL and the account, and that the server has a Batch API "
         return GenerationError(f"{what}: {error.words}", hint=hint + "(--mode online needs none).")
-    return GenerationError(f"{what}: {error.words}", hint="The same command goes on from here; nothing is asked twice.")
+    kind = Unreachable if error.verdict is Verdict.RETRY else GenerationError
+    return kind(f"{what}: {error.words}", hint="The same command goes on from here; nothing is asked twice.")
 
 
 def _batch(made: Any) -> Batch:

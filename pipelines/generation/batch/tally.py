@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.generation.ask import Ask, Hooks
 from pipelines.generation.client import FILTERED
-from pipelines.generation.progress import Outcome, Progress
+from pipelines.generation.progress import Outcome, Progress, Report
 from pipelines.generation.repair import repair_of
 from schemas.records import Reply
 
@@ -14,8 +14,8 @@ from schemas.records import Reply
 class Tally:
     """Counts and dollars of a run."""
 
-    def __init__(self, hooks: Hooks, repairs: int) -> None:
-        self._hooks = hooks
+    def __init__(self, hooks: Hooks, repairs: int, report: Report) -> None:
+        self._hooks, self._report = hooks, report
         self._may_repair = repairs > 0
         self._started_s = time.monotonic()
         self.requests = self.cached = self.answered = self.failed = self.elsewhere = 0
@@ -51,8 +51,9 @@ class Tally:
         done, total = (sum(part) for part in zip(*self.open.values(), strict=True))
         return f"{counted(len(self.open), 'batch', 'batches')} open, {done:,} of {counted(total, 'request')} done"
 
-    def progress(self) -> Progress:
-        return Progress(**self._state())
+    def report(self) -> None:
+        """Tell how far the run is."""
+        self._report(Progress(**self._state()))
 
     def outcome(self) -> Outcome:
         return Outcome(**self._state(), left=self.left, stopped=self.stopped, uncounted=self.uncounted)
