@@ -20,3 +20,13 @@ def test_the_whole_seeing_prompt(kind: str, golden: Callable[[str, str], None]) 
         for part in seen.payload["messages"][-1]["content"]
     ]
     golden(f"{kind}-seeing", "\n\n".join(parts) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [("description", "0ba9611be1bf4507"), ("conversation", "5a561d7e84fc9b2b"), ("short_form", "b74245a463539dde")],
+)
+def test_text_only_requests_keep_the_keys_they_always_had(kind: str, key: str) -> None:
+    """Answers were bought by these keys. Only a wanted change of a kind's own wording may change them."""
+    (request,) = BUILDERS[kind](beach(detail=True), context(asking=True)).requests
+    assert request.key[:16] == key

@@ -1,7 +1,9 @@
 """Sample scenes, the command line, and a server that answers as a good model would."""
 
 import json
+import pathlib
 import re
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -109,3 +111,10 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
         monkeypatch.setenv("OPENAI_BASE_URL", started.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-loopback")
         yield started
+
+
+@pytest.fixture
+def data(scenes: str, tmp_path: pathlib.Path) -> str:
+    """Sample scenes of one's own, to change."""
+    shutil.copytree(scenes, tmp_path / "data")
+    return str(tmp_path / "data")
