@@ -4,9 +4,11 @@ import math
 import multiprocessing
 import pickle
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from pipelines.generation.store import GenerationTotals, ReplyStore
 from schemas.errors import GenerationError
@@ -123,3 +125,26 @@ def test_processes_read_while_one_writes(store: ReplyStore, method: str) -> None
         for index in range(1, 100):
             store.save(reply(f"k{index}"), "description", PAYLOAD)
         assert [reader.get(timeout=60) for reader in readers] == [100, 100]
+
+
+def test_no_question_reads_the_whole_table(store: ReplyStore) -> None:
+    """Half a million replies are looked up by indexes; SQLite says itself whether it uses them."""
+    store.save_many([entry("a"), failed("b"), entry("c", repair_of="a")])
+    asked: list[tuple[str, object]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    sa.event.listen(store.database._open(), "before_cursor_execute", note)
+    keys = ["a", "b", "x"]
+    with store.worker("p", 1.0) as worker:
+        worker.look(keys, retry_failed=True)
+        worker.save([entry("x")])
+    store.missing(keys), store.errors(keys), store.get_many(keys), store.totals(keys)
+    store.repairs(keys), list(store.usage(keys)), list(store.usage(keys, repairs=True))
+    about = [(words, given) for words, given in asked if "replies" in words or "claims" in words]
+    assert len(about) > 12
+    with closing(sqlite3.connect(store.url.removeprefix("sqlite:///"))) as file:
+        for words, given in about:
+            plan = [row[3] for row in file.execute(f"EXPLAIN QUERY PLAN {words}", given)]  # type: ignore[arg-type]
+            assert not [step for step in plan if "SCAN replies" in step or "SCAN claims" in step], (words, plan)

@@ -3,6 +3,7 @@
     tables.py     the tables; stores of earlier versions are brought up to date in place
     database.py   connections, transactions, and errors in words for users
     replies.py    `ReplyStore`: replies by request key
+    reading.py    which keys have one
     writing.py    what a reply leaves in the tables
     owners.py     `Worker`: claims keys before they are asked, draws dollars before they are spent
     claims.py     who may ask a key

@@ -7,7 +7,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from pipelines.generation.store.database import among, listed
 from pipelines.generation.store.processes import is_gone
-from pipelines.generation.store.tables import claims, owners, replies
+from pipelines.generation.store.reading import errors
+from pipelines.generation.store.tables import claims, owners
 
 Found = tuple[dict[str, str], set[str], dict[str, str]]
 """Answered with their errors, claimed, held elsewhere by which owner."""
@@ -15,8 +16,7 @@ Found = tuple[dict[str, str], set[str], dict[str, str]]
 
 def answered(connection: sa.Connection, keys: Sequence[str], retry_failed: bool) -> dict[str, str]:
     """Keys that need not be asked, with their errors."""
-    query = sa.select(replies.c.key, replies.c.error).where(among(connection, replies.c.key, keys))
-    return {key: error for key, error in connection.execute(query) if not (error and retry_failed)}
+    return {key: error for key, error in errors(connection, keys).items() if not (error and retry_failed)}
 
 
 def claim(connection: sa.Connection, owner: str, keys: Sequence[str], retry_failed: bool, now: float) -> Found:
@@ -42,8 +42,10 @@ def bury(connection: sa.Connection, ids: Collection[str], now: float) -> bool:
 
     An owner whose row is locked is just doing something, and so it lives.
     """
+    if not ids:
+        return False
     query = sa.select(owners).where(among(connection, owners.c.id, sorted(ids)), _at_work())
-    found = connection.execute(query.order_by(owners.c.id).with_for_update(skip_locked=True)).all() if ids else []
+    found = connection.execute(query.order_by(owners.c.id).with_for_update(skip_locked=True)).all()
     dead = [row.id for row in found if not is_live(row, now)]
     if dead:
         connection.execute(sa.update(owners).where(among(connection, owners.c.id, dead)).values(lost=now))
@@ -90,8 +92,10 @@ def _insert(connection: sa.Connection, owner: str, keys: Iterable[str]) -> set[s
 
 
 def _holders(connection: sa.Connection, keys: Sequence[str]) -> dict[str, str]:
+    if not keys:
+        return {}
     query = sa.select(claims.c.key, claims.c.owner).where(among(connection, claims.c.key, keys))
-    return {row.key: row.owner for row in connection.execute(query)} if keys else {}
+    return {row.key: row.owner for row in connection.execute(query)}
 
 
 def _delete(connection: sa.Connection, owner: str, keys: Collection[str]) -> None:

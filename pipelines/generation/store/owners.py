@@ -73,7 +73,7 @@ class Owner:
 
     def release(self, keys: Iterable[str]) -> None:
         """Give claims back, unasked."""
-        self._database.transact(lambda connection: delete_claims(connection, self.id, keys))
+        self._database.transact(lambda connection: delete_claims(connection, self.id, keys), durable=False)
 
     def at_risk(self, usd: float) -> None:
         """Calls broke off and gave no reply; the server may charge so much for them."""
@@ -136,7 +136,9 @@ class Worker(Owner):
         if not wanted:
             return Looked(answered, set(), {})
         began = _ticking()
-        more, claimed, elsewhere = self._database.transact(lambda c: self._claim(c, wanted, retry_failed))
+        more, claimed, elsewhere = self._database.transact(
+            lambda connection: self._claim(connection, wanted, retry_failed), durable=False
+        )
         self._renewed = max(self._renewed, began)
         return Looked(answered | more, claimed, elsewhere)
 
@@ -225,7 +227,7 @@ class Worker(Owner):
         while not self._closing.wait(wait) and not self._lost:
             began = _ticking()
             try:
-                self._peers = self._database.transact(self._heartbeat)
+                self._peers = self._database.transact(self._heartbeat, durable=False)
             except GenerationError:
                 wait = usual / 4
                 continue

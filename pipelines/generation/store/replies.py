@@ -14,7 +14,8 @@ from pipelines.generation.store import money
 from pipelines.generation.store.claims import answered
 from pipelines.generation.store.database import Database, among, clock
 from pipelines.generation.store.owners import Entry, Owner, Worker
-from pipelines.generation.store.tables import REPLY, owner_row, owners, replies
+from pipelines.generation.store.reading import absent, errors
+from pipelines.generation.store.tables import EMPTY, REPLY, owner_row, owners, replies
 from pipelines.generation.store.writing import write
 from schemas.records import Record, Reply
 
@@ -87,8 +88,11 @@ class ReplyStore:
 
     def errors(self, keys: Iterable[str]) -> dict[str, str]:
         """For each key that is there its error, which is empty for an answer."""
-        columns = [replies.c.key, replies.c.error]
-        return {row.key: row.error for batch in _batches(keys, BATCH) for row in self._select(columns, batch)}
+        found: dict[str, str] = {}
+        for batch in _batches(keys, BATCH):
+            with self.database.reading() as connection:
+                found.update(errors(connection, batch))
+        return found
 
     def usage(self, keys: Iterable[str], *, repairs: bool = False) -> Iterator[Usage]:
         """What the replies of distinct keys took; with `repairs`, what mending these replies took instead."""
@@ -96,15 +100,16 @@ class ReplyStore:
         columns = [replies.c[name] for name in Usage._fields]
         for batch in _batches(keys, BATCH):
             with self.database.reading() as connection:
-                found = connection.execute(sa.select(*columns).where(among(connection, column, batch), column != ""))
+                found = connection.execute(sa.select(*columns).where(among(connection, column, batch), column != EMPTY))
                 yield from (Usage(*row) for row in found.all())
 
     def missing(self, keys: Iterable[str]) -> list[str]:
         """The distinct keys that were neither answered nor failed, in their order. Only these are kept in memory."""
         missing: dict[str, None] = {}
         for batch in _batches(keys, BATCH):
-            known = self.errors(batch)
-            missing.update((key, None) for key in batch if key not in known)
+            with self.database.reading() as connection:
+                without = absent(connection, batch)
+            missing.update((key, None) for key in batch if key in without)
         return list(missing)
 
     def repairs(self, keys: Iterable[str]) -> dict[str, Reply]:
@@ -113,7 +118,7 @@ class ReplyStore:
         for batch in _batches(keys, BATCH):
             with self.database.reading() as connection:
                 query = sa.select(*REPLY).where(
-                    among(connection, replies.c.repair_of, batch), replies.c.repair_of != ""
+                    among(connection, replies.c.repair_of, batch), replies.c.repair_of != EMPTY
                 )
                 best = query.order_by(replies.c.error == "", replies.c.answered_at, replies.c.key)
                 found.update((row.repair_of, Reply(**row._mapping)) for row in connection.execute(best))

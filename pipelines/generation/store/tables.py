@@ -70,11 +70,16 @@ batch_lines = sa.Table(
 """What is in which batch, so that it can be collected by another run. `line`: where it stands in the batch's file, from
 1; 0 for what waits for the next one. `rounds`: batches it was in before; `words`: why it has to come again."""
 
+EMPTY: sa.ColumnElement[str] = sa.literal_column("''")
+"""As a word of the SQL, not a parameter: only so does SQLite see that a partial index will do."""
+
 INDEXES = (
     sa.Index("claims_by_owner", claims.c.owner),
     sa.Index("batch_lines_by_batch", batch_lines.c.batch, batch_lines.c.line),
-    sa.Index("replies_by_repaired", replies.c.repair_of, sqlite_where=replies.c.repair_of != "",
-             postgresql_where=replies.c.repair_of != ""),
+    sa.Index("replies_by_repaired", replies.c.repair_of, sqlite_where=replies.c.repair_of != EMPTY,
+             postgresql_where=replies.c.repair_of != EMPTY),
+    sa.Index("replies_failed", replies.c.key, sqlite_where=replies.c.error != EMPTY,
+             postgresql_where=replies.c.error != EMPTY),
 )  # fmt: skip
 
 REPLY = [replies.c[name] for name in Reply.__struct_fields__]
