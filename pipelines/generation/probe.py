@@ -22,8 +22,9 @@ from schemas.records import Reply
 
 KIND = "probe"
 """What the store calls such a request."""
-MOST_TOKENS = 1000
-"""Of the answer: some forty are enough, unless the model thinks before it writes."""
+MOST_TOKENS = {"max_tokens": 300, "max_completion_tokens": 2000}
+"""Of the answer, by the name of the limit: some forty are enough, but models that are asked by the second name think
+before they write, and what they think counts."""
 ATTEMPTS = 2
 TIMEOUT_S = 120.0
 SAMPLE = 200
@@ -61,7 +62,7 @@ def payload(generation: GenerationSettings) -> dict[str, Any]:
     limit = "max_tokens" if generation.max_completion_tokens is None else "max_completion_tokens"
     schema = {"name": "palette", "strict": True, "schema": SCHEMA}
     return {
-        "model": generation.model, limit: MOST_TOKENS, "messages": [{"role": "user", "content": QUESTION}],
+        "model": generation.model, limit: MOST_TOKENS[limit], "messages": [{"role": "user", "content": QUESTION}],
         "response_format": {"type": "json_schema", "json_schema": schema},
     }  # fmt: skip
 
