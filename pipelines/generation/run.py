@@ -19,8 +19,7 @@ from pipelines.generation.progress import Outcome, Progress, Report
 from pipelines.generation.repair import NO_JUDGE, repair_of
 from pipelines.generation.saving import Writer
 from pipelines.generation.settings import Settings
-from pipelines.generation.store import Entry, Looked, Worker
-from pipelines.generation.store.rescue import rescue
+from pipelines.generation.store import Entry, Looked, Worker, rescue, rescued
 from pipelines.generation.verdicts import Verdicts
 from schemas.errors import BudgetError, GenerationError
 from schemas.records import Reply
@@ -43,7 +42,7 @@ class Run:
         self.report = report
         self.hooks = hooks
         self.shared = Shared(client, settings, hooks, worker, Budget(draw=self._draw))
-        self.writer = Writer(worker.save, partial(rescue, url), self._halt)
+        self.writer = Writer(worker.save, partial(_rescued, url), self._halt)
         self.verdicts = Verdicts()
         self.slots = asyncio.Semaphore(settings.concurrency + READY + settings.concurrency // READY)
         self.tasks: set[asyncio.Task[None]] = set()
@@ -242,6 +241,10 @@ class Run:
             "repairs": self.repairs, "rejects": dict(self.rejects), "spent_usd": shared.budget.spent_usd,
             "at_risk_usd": shared.budget.at_risk_usd, "started_s": self.started_s, "limits": shared.limiter.words(),
         }  # fmt: skip
+
+
+def _rescued(url: str, entries: Sequence[Entry]) -> str:
+    return rescued(url, rescue(url, entries), len(entries))
 
 
 def _turned_away(error: CallError, ask: Ask) -> GenerationError:

@@ -20,12 +20,14 @@ RETRY_S = 0.5
 """Between two tries to commit what the store did not take."""
 
 Save = Callable[[Sequence[Entry]], None]
+Rescue = Callable[[Sequence[Entry]], str]
+"""Writes answers to a file, and says where they are and what to do with them."""
 
 
 class Writer:
     """The store's thread. An answer is safe when `save` returns."""
 
-    def __init__(self, save: Save, rescue: Callable[[Sequence[Entry]], str], on_trouble: Callable[[], None]) -> None:
+    def __init__(self, save: Save, rescue: Rescue, on_trouble: Callable[[], None]) -> None:
         self._commit = save
         self._rescue = rescue
         self._on_trouble = on_trouble
@@ -56,7 +58,7 @@ class Writer:
         if left:
             self._close_with(left)
         if self.trouble is not None:
-            raise self.trouble
+            raise GenerationError(f"{self.trouble.message}. By now all answers are stored", hint=self.trouble.hint)
 
     async def _run(self) -> None:
         while True:
@@ -70,6 +72,13 @@ class Writer:
                 await asyncio.sleep(RETRY_S)
                 self._wake.set()
                 continue
+            except (
+                Exception
+            ) as error:  # a fault of ours: whoever waits must hear of it, and `close` rescues the answers
+                for _, future in group:
+                    if not future.done():
+                        future.set_exception(error)
+                return
             del self._waiting[: len(group)]
             for _, future in group:
                 if not future.done():
@@ -82,12 +91,11 @@ class Writer:
             self._on_trouble()
 
     def _close_with(self, left: list[Entry]) -> None:
+        """The last try."""
         try:
             self._commit(left)
-        except GenerationError as error:
-            file = self._rescue(left)
-            logger.error("%d answers that the store did not take are in %s", len(left), file)
-            self.trouble = GenerationError(
-                f"{error.message}; {len(left)} answers that are paid for were written to {file} instead",
-                hint=f"{error.hint} Then `osprey-data replies import {file}` puts them into the store.",
-            )
+        except Exception as error:  # whatever it is, these answers are paid for
+            words = self._rescue(left)
+            logger.error("%s", words)
+            message, hint = (error.message, error.hint) if isinstance(error, GenerationError) else (repr(error), "")
+            raise GenerationError(f"{message}. {words}", hint=hint) from error
