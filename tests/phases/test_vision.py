@@ -26,25 +26,35 @@ def test_a_build_shows_pictures_and_asks_once(
     data: str, tmp_path: pathlib.Path, osprey_data: Run, server: OpenAIServer
 ) -> None:
     seen = Recorder(server)
-    command = ("build", "--data", data, "--out", tmp_path / "out", "--recipe", recipe(tmp_path), *ASK)
+    command = (
+        "build",
+        "--data",
+        data,
+        "--out",
+        tmp_path / "out",
+        "--recipe",
+        recipe(tmp_path),
+        *ASK[:-1],
+        "description",
+    )
     ran = osprey_data(*command)
     assert ran.code == 0, ran.said
-    assert len(seen.payloads) == 15
+    assert len(seen.payloads) == 5
     for payload in seen.payloads:
         assert len(urls(payload)) >= 2
         for url in urls(payload):
             assert max(opened(url).size) <= 1024
     before = outputs.fingerprint(str(tmp_path / "out"))
     assert osprey_data(*command).code == 0
-    assert len(seen.payloads) == 15, "a second run asks nothing"
+    assert len(seen.payloads) == 5, "a second run asks nothing"
     assert outputs.fingerprint(str(tmp_path / "out")) == before
     row = outputs.rows(str(tmp_path / "out"), "description")[0]
     assert row["generator"]["prompt"] == "seeing/description"
     assert row["generator"]["prompt_sha256"] == prompts.seeing.sha256(prompts.sha256("description"))
     other = recipe(tmp_path, "{crop_px: 300}", "smaller")
-    ran = osprey_data("build", "--data", data, "--out", tmp_path / "out", "--recipe", other, *ASK)
+    ran = osprey_data("build", "--data", data, "--out", tmp_path / "out", "--recipe", other, *ASK[:-1], "description")
     assert ran.code == 0, ran.said
-    assert len(seen.payloads) == 30, "another crop size asks anew"
+    assert len(seen.payloads) == 10, "another crop size asks anew"
 
 
 def test_neither_plan_nor_store_holds_pixels(
