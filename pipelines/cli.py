@@ -250,7 +250,7 @@ def main() -> None:
         app()
     except OspreyDataError as error:
         console.fail(error)
-        sys.exit(1)
+        sys.exit(INTERRUPTED if isinstance(error.__cause__, KeyboardInterrupt) else 1)
     except OSError as error:
         console.fail(_refused(error))
         sys.exit(1)

@@ -1,6 +1,5 @@
 """Requests in batches, over real HTTP against the loopback server's files and batches."""
 
-import json
 from typing import Any
 
 import pytest
@@ -12,13 +11,9 @@ from pipelines.generation.store import ReplyStore, is_batch
 from pipelines.generation.store.batches import Batches
 from schemas.errors import GenerationError
 from schemas.records import Reply
-from tests.generation.batches import BATCH_USD, nothing_held
+from tests.generation.batches import BATCH_USD, nothing_held, replies
 from tests.servers import openai_server as answers
-from tests.servers.batch_api import LineFault, error, expired, missing, truncated
-
-
-def _replies(store: ReplyStore, asks: list[Ask]) -> dict[str, Reply]:
-    return store.get_many(one.key for one in asks)
+from tests.servers.batch_api import LineFault, expired, missing
 
 
 def test_everything_is_answered_in_several_batches(server, api, store, batched, asks) -> None:
@@ -40,7 +35,7 @@ def test_a_batch_brings_the_same_replies_as_calls_one_by_one(server, store, batc
     online = ReplyStore(f"sqlite:///{tmp_path}/online.sqlite")
     generate(asks(12), online, quick())
     run_batches(asks(12), store, batched())
-    one, other = _replies(online, asks(12)), _replies(store, asks(12))
+    one, other = replies(online, asks(12)), replies(store, asks(12))
     half = {key: {**_fields(reply), "cost_usd": reply.cost_usd / 2} for key, reply in one.items()}
     assert {key: _fields(reply) for key, reply in other.items()} == half
 
@@ -77,7 +72,7 @@ def test_a_request_that_fits_into_no_file_fails_alone(server, store, batched, as
     large, small = ask("x" * 2000), ask("small")
     outcome = run_batches([large, small], store, batched(batch_bytes=1200))
     assert (outcome.answered, outcome.failed, outcome.rejects) == (1, 1, {"request_failed": 1})
-    assert "a batch takes 1200 at most" in _replies(store, [large])[large.key].error
+    assert "a batch takes 1200 at most" in replies(store, [large])[large.key].error
     nothing_held(store)
 
 
@@ -106,8 +101,8 @@ def test_what_got_no_answer_comes_again(server, api, store, batched, asks, fault
     outcome = run_batches(asks(12), store, batched())
     assert (outcome.answered, outcome.failed, outcome.retries) == (12, 0, 3)
     assert set(server.answered.values()) == {1}
-    replies = _replies(store, asks(12))
-    assert [replies[one.key].attempts for one in asks(3)] == [1, 2, 1]
+    found = replies(store, asks(12))
+    assert [found[one.key].attempts for one in asks(3)] == [1, 2, 1]
     assert outcome.at_risk_usd > 0 if fault == missing else outcome.at_risk_usd == 0
     nothing_held(store)
 
@@ -116,7 +111,7 @@ def test_what_never_gets_an_answer_fails_after_so_many_rounds(server, api, store
     api.line = lambda payload, before: expired if "question 3" in answers.last_text(payload) else None
     outcome = run_batches(asks(6), store, batched(max_attempts=3))
     assert (outcome.answered, outcome.failed, outcome.retries) == (5, 1, 2)
-    failed = _replies(store, asks(6))[asks(6)[3].key]
+    failed = replies(store, asks(6))[asks(6)[3].key]
     assert (failed.attempts, failed.error) == (
         3,
         "This request could not be executed before the completion window expired.",
@@ -134,21 +129,11 @@ def test_refusals_are_failures_in_the_servers_words(server, api, store, batched,
     api.line = lambda payload, before: refused.get(answers.last_text(payload))
     outcome = run_batches(asks(8), store, batched())
     assert (outcome.answered, outcome.failed, outcome.rejects) == (6, 2, {"request_failed": 1, "reply_filtered": 1})
-    replies = _replies(store, asks(8))
-    found = [(replies[asks(8)[index].key].error, replies[asks(8)[index].key].finish_reason) for index in (2, 4)]
+    told = replies(store, asks(8))
+    found = [(told[asks(8)[index].key].error, told[asks(8)[index].key].finish_reason) for index in (2, 4)]
     assert found == [("HTTP 400: Invalid image.", "error"), ("HTTP 400: Your prompt was filtered.", "content_filter")]
     retried = run_batches(asks(8), store, batched(retry_failed=True))
     assert (retried.cached, retried.failed) == (6, 2)
-
-
-def test_a_server_that_refuses_everything_fails_no_request(server, api, store, batched, asks) -> None:
-    api.line = lambda payload, before: LineFault(400, "Unsupported parameter: 'seed'")
-    with pytest.raises(GenerationError, match=r"refused all of 30 requests.*Unsupported parameter"):
-        run_batches(asks(30), store, batched(batch_requests=50))
-    assert _replies(store, asks(30)) == {}
-    api.line = lambda payload, before: None
-    assert run_batches(asks(30), store, batched()).answered == 30
-    nothing_held(store)
 
 
 def test_a_batch_of_errors_alone_has_no_output_file(server, api, store, batched, asks) -> None:
@@ -156,158 +141,6 @@ def test_a_batch_of_errors_alone_has_no_output_file(server, api, store, batched,
     outcome = run_batches(asks(5), store, batched())
     assert (outcome.answered, outcome.failed) == (0, 5)
     assert api.batches["batch_0001"].output_file_id is None
-
-
-def test_billing_stops_with_the_servers_words_and_keeps_what_came(server, api, store, batched, asks) -> None:
-    quota = LineFault(429, "You exceeded your current quota.", "insufficient_quota")
-    api.line = lambda payload, before: quota if answers.last_text(payload) >= "question 5" else None
-    with pytest.raises(GenerationError, match="exceeded your current quota"):
-        run_batches(asks(10), store, batched())
-    assert len(_replies(store, asks(10))) == 5
-    api.line = lambda payload, before: None
-    assert run_batches(asks(10), store, batched()).answered == 5
-    assert set(server.answered.values()) == {1}
-
-
-@pytest.mark.parametrize("call", ["upload", "create", "retrieve", "download"])
-@pytest.mark.parametrize(("status", "code"), [(401, None), (429, "insufficient_quota")])
-def test_being_turned_away_stops_and_loses_nothing(server, api, store, batched, asks, call, status, code) -> None:
-    api.fault = lambda name, before: error(status, "No access.", code) if name == call else None
-    with pytest.raises(GenerationError, match="No access") as raised:
-        run_batches(asks(4), store, batched())
-    assert "OPENAI_API_KEY" in raised.value.hint
-    api.fault = lambda name, before: None
-    assert run_batches(asks(4), store, batched()).answered == 4
-    assert set(server.answered.values()) == {1}
-    nothing_held(store)
-
-
-@pytest.mark.parametrize("call", ["upload", "create", "list", "retrieve", "download"])
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_calls_that_fail_now_and_then_are_made_again(server, api, store, batched, asks, call, status) -> None:
-    api.fault = lambda name, before: error(status, "sorry") if name == call and before % 3 == 0 else None
-    api.created_fault = lambda before: error(502, "bad gateway") if before % 2 == 0 else None
-    outcome = run_batches(asks(25), store, batched(max_attempts=6))
-    assert (outcome.answered, outcome.failed) == (25, 0)
-    assert set(server.answered.values()) == {1}
-    nothing_held(store)
-
-
-@pytest.mark.parametrize("made", [True, False])
-def test_a_creation_whose_answer_does_not_arrive_is_looked_for(server, api, store, batched, asks, made) -> None:
-    cut = lambda before: truncated(b'{"id": "batch_0001"}') if before == 0 else None  # noqa: E731
-    if made:
-        api.created_fault = cut
-    else:
-        api.fault = lambda name, before: cut(before) if name == "create" else None
-    outcome = run_batches(asks(5), store, batched())
-    assert (outcome.answered, len(api.batches), api.calls["create"]) == (5, 1, 1 if made else 2)
-    assert set(server.answered.values()) == {1}
-    nothing_held(store)
-
-
-def test_a_queue_that_is_full_when_a_batch_is_created_is_waited_for(server, api, store, batched, asks) -> None:
-    full = error(400, "Enqueued token limit reached for m.", "token_limit_exceeded")
-    api.fault = lambda name, before: full if name == "create" and before == 0 else None
-    assert run_batches(asks(10), store, batched()).answered == 10
-    assert [len(batch.lines) for batch in api.batches.values()] == [5, 5]
-    nothing_held(store)
-
-
-def test_a_server_out_of_reach_for_a_while_is_looked_at_again(server, api, store, batched, asks) -> None:
-    api.fault = lambda name, before: error(503, "maintenance") if name == "retrieve" and 1 < before < 8 else None
-    api.duration_s = 0.05
-    assert run_batches(asks(5), store, batched(max_attempts=2)).answered == 5
-    api.fault = lambda name, before: error(503, "maintenance") if name == "retrieve" else None
-    with pytest.raises(GenerationError, match="maintenance"):
-        run_batches(asks(8), store, batched(max_attempts=1))
-    api.fault = lambda name, before: None
-    assert run_batches(asks(8), store, batched()).answered == 3
-    assert set(server.answered.values()) == {1}
-
-
-def test_a_server_that_is_gone_is_told(server, store, batched, asks) -> None:
-    with pytest.raises(GenerationError, match="connection failed"):
-        run_batches(asks(4), store, batched(base_url=answers.refused_url()))
-    assert run_batches(asks(4), store, batched()).answered == 4
-
-
-def test_a_server_without_a_batch_api_is_told(server, api, store, batched, asks) -> None:
-    api.fault = lambda name, before: error(404, "Not Found")
-    with pytest.raises(GenerationError, match="HTTP 404") as raised:
-        run_batches(asks(4), store, batched())
-    assert "--mode online" in raised.value.hint
-
-
-@pytest.mark.parametrize("honest", [True, False])
-def test_a_truncated_file_is_fetched_again(server, api, store, batched, asks, honest) -> None:
-    api.spoil = lambda file, before: truncated(file.content, honest=honest) if before < 2 else None
-    outcome = run_batches(asks(10), store, batched())
-    assert (outcome.answered, outcome.retries) == (10, 0)
-    assert set(server.answered.values()) == {1}
-
-
-def test_a_file_that_never_comes_whole_is_left_for_later(server, api, store, batched, asks) -> None:
-    api.spoil = lambda file, before: truncated(file.content)
-    with pytest.raises(GenerationError, match="cannot be downloaded"):
-        run_batches(asks(10), store, batched(max_attempts=2))
-    assert _replies(store, asks(10)) == {}
-    api.spoil = lambda file, before: None
-    outcome = run_batches(asks(10), store, batched())
-    assert (outcome.requests, outcome.answered, outcome.cached) == (10, 10, 0)
-    assert set(server.answered.values()) == {1}
-
-
-def test_odd_lines_are_told_and_ignored(server, api, store, batched, asks, caplog) -> None:
-    first, fifth = asks(5)[0], asks(5)[4]
-    body = {"status_code": 200, "body": answers.answer("another one's")}
-    extra = [{"custom_id": key, "response": body} for key in ("unknown", first.key, first.key)]
-    api.extra = [*(json.dumps(line) for line in extra), "{not json", ""]
-    api.line = lambda payload, before: missing if answers.last_text(payload) == "question 4" and before == 0 else None
-    outcome = run_batches(asks(5), store, batched())
-    assert outcome.answered == 5
-    assert _replies(store, [fifth])[fifth.key].text == "echo of question 4"
-    assert "1 line of requests that are not in it ignored" in caplog.text
-    assert "2 lines of a request told of before ignored" in caplog.text
-    assert "1 line that cannot be read ignored" in caplog.text
-
-
-def test_a_bad_line_of_a_rejected_batch_fails_alone(server, api, store, batched, asks) -> None:
-    def validate(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        places = [place for place, line in enumerate(lines, 1) if answers.last_text(line["body"]) == "question 2"]
-        return [{"code": "invalid_request", "message": "Bad line.", "line": place, "param": None} for place in places]
-
-    api.validate = validate
-    outcome = run_batches(asks(10), store, batched())
-    assert (outcome.answered, outcome.failed) == (9, 1)
-    failed = _replies(store, asks(10))[asks(10)[2].key]
-    assert failed.error == "its batch was rejected for it: Bad line. (invalid_request)"
-    assert all(reply.attempts == 1 for reply in _replies(store, asks(10)).values())
-    nothing_held(store)
-
-
-def test_a_batch_that_is_rejected_for_nothing_in_particular_stops(server, api, store, batched, asks) -> None:
-    api.validate = lambda lines: [{"code": "model_not_found", "message": "No such model."}]
-    with pytest.raises(GenerationError, match=r"rejects the batch: No such model. \(model_not_found\)"):
-        run_batches(asks(10), store, batched())
-    assert len(api.batches) == 1
-    assert _replies(store, asks(10)) == {}
-
-
-def test_a_full_queue_is_waited_for_with_smaller_batches(server, api, store, batched, asks) -> None:
-    api.queue = 12
-    outcome = run_batches(asks(40), store, batched(batch_open=3))
-    assert (outcome.answered, outcome.failed, outcome.stopped) == (40, 0, "")
-    assert any(batch.status == "failed" for batch in api.batches.values())
-    assert set(server.answered.values()) == {1}
-    nothing_held(store)
-
-
-def test_a_queue_that_stays_full_stops_in_the_end(server, api, store, batched, asks) -> None:
-    api.queue = 0
-    with pytest.raises(GenerationError, match="Enqueued token limit reached"):
-        run_batches(asks(10), store, batched(max_attempts=3))
-    assert sorted({len(batch.lines) for batch in api.batches.values()}) == [1, 2, 5, 10]
 
 
 def test_answers_without_usage_are_charged_with_their_bound(server, store, batched, asks) -> None:

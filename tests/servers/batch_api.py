@@ -90,8 +90,7 @@ def truncated(content: bytes, *, honest: bool = True) -> Response:
     return StreamingResponse(body(), headers={"Content-Length": str(len(content))})
 
 
-def _no_rule(*_: object) -> None:
-    return None
+_no_rule: Callable[..., Any] = lambda *_: None  # noqa: E731
 
 
 class BatchApi:
@@ -107,7 +106,7 @@ class BatchApi:
         """How much of a cancelled batch was answered before."""
         self.most_requests = 50_000
         self.queue: int | None = None
-        """Requests of all open batches together, above which a batch fails with token_limit_exceeded."""
+        """Requests of all open batches, above which one fails with token_limit_exceeded."""
         self.line: Callable[[Payload, int], LineFault | None] = _no_rule
         """Of a payload and how often it was in a batch before."""
         self.validate: Callable[[list[Payload]], list[Payload]] = lambda lines: []
@@ -166,9 +165,9 @@ class BatchApi:
         return self.created_fault(self.calls["create"] - 1) or JSONResponse(batch.body())
 
     def _check(self, batch: Batch) -> None:
-        ids = [line["custom_id"] for line in batch.lines]
+        ids = {line["custom_id"] for line in batch.lines}
         batch.errors = self.validate(batch.lines)
-        if len(ids) > self.most_requests or len(ids) != len(set(ids)):
+        if not len(ids) == len(batch.lines) <= self.most_requests:
             batch.errors = [{"code": "invalid_file", "message": "too many requests, or a custom_id twice"}]
         if len({line["body"]["model"] for line in batch.lines}) > 1:
             batch.errors = [{"code": "mismatched_model", "message": "All requests must have the same model", "line": 2}]
