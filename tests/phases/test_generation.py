@@ -1,10 +1,19 @@
 """Builds that ask a server, and what becomes of bad replies."""
 
 import pathlib
+import shlex
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
+from functools import partial
+from typing import Any
 
 import pytest
 
+from pipelines import commands
+from pipelines.generation.settings import from_environment
 from pipelines.generation.store import ReplyStore
 from tests.phases import outputs
 from tests.phases.conftest import Run, good_text, kind_of
@@ -148,3 +157,117 @@ def test_keys_reach_no_file(scenes: str, tmp_path: pathlib.Path, osprey_data: Ru
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"sk-loopback" in path.read_bytes()]
     store = ReplyStore(f"sqlite:///{tmp_path}/work/replies.sqlite")
     assert store.spent_usd() > 0
+
+
+def _costs(out: pathlib.Path) -> dict[str, Any]:
+    generation = outputs.manifest(str(out))["generation"]
+    kinds = generation["by_kind"].values()
+    for name in ("requests", "calls", "failed", "repairs", "prompt_tokens", "completion_tokens"):
+        assert generation[name] == sum(one[name] for one in kinds), name
+    assert generation["cost_usd"] == pytest.approx(sum(one["cost_usd"] for one in kinds))
+    return generation
+
+
+def test_what_is_missing_and_what_it_would_cost(
+    scenes: str, tmp_path: pathlib.Path, osprey_data: Run, server: OpenAIServer
+) -> None:
+    asked = [*ASK, "--kinds", "description"]
+    assert osprey_data("build", "--data", scenes, "--out", tmp_path, *asked).code == 0
+    planned = osprey_data("plan", "--data", scenes, "--out", tmp_path, *ASK[:6], *ASK[8:])
+    assert planned.code == 0, planned.said
+    calls = server.calls
+    told = osprey_data("generate", "--out", tmp_path, "--price", "1/1", "--dry-run")
+    assert told.code == 0
+    assert server.calls == calls == 8
+    lines = {line.split()[0]: line.split() for line in told.out.splitlines() if line.strip()}
+    assert lines["description"][1:4] == ["0", "8", "0"]
+    assert lines["conversation"][1:3] == ["8", "0"]
+    assert lines["all"][1:3] == ["16", "8"]
+    assert "16 requests to ask: $" in told.out
+    assert osprey_data("generate", "--out", tmp_path, "--price", "1/1", "--budget-usd", 5).code == 0
+    assert "nothing to ask" in osprey_data("generate", "--out", tmp_path, "--price", "1/1", "--dry-run").out
+
+
+def test_batches_give_the_rows_that_calls_give_at_half_the_price(
+    scenes: str, tmp_path: pathlib.Path, osprey_data: Run, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "from_environment", partial(from_environment, batch_poll_s=0.05))
+    online, batch = tmp_path / "online", tmp_path / "batch"
+    assert osprey_data("build", "--data", scenes, "--out", online, *ASK).code == 0
+    calls = server.calls
+    ran = osprey_data("build", "--data", scenes, "--out", batch, *ASK, "--mode", "batch")
+    assert ran.code == 0, ran.said
+    assert server.calls == calls, "nothing was asked online"
+    assert "a batch at 0.5 of it" in ran.out
+    assert _costs(batch)["cost_usd"] == pytest.approx(_costs(online)["cost_usd"] / 2)
+    shards = [{path: sha for path, sha in outputs.fingerprint(str(out)).items() if path != "manifest.json"}
+              for out in (online, batch)]  # fmt: skip
+    assert shards[0] == shards[1]
+    ended = osprey_data("generate", "--out", batch, "--mode", "batch", "--cancel")
+    assert ended.code == 0, ended.said
+    assert osprey_data("generate", "--out", batch, "--cancel").code == 1
+
+
+def test_a_repair_mends_rows_and_is_paid_for(
+    scenes: str, tmp_path: pathlib.Path, osprey_data: Run, server: OpenAIServer
+) -> None:
+    def reply(payload: Payload) -> Payload:
+        first = kind_of(payload) == "description" and "nice picture" not in str(payload["messages"])
+        texts = {**payload, "messages": payload["messages"][:4]}
+        return answer("I see a nice picture." if first else good_text(texts), usage=(100, 10))
+
+    server.reply = reply
+    asked = [*ASK, "--kinds", "description,short_form", "--repair", 1]
+    ran = osprey_data("build", "--data", scenes, "--out", tmp_path, *asked)
+    assert ran.code == 0, ran.said
+    assert "8 repairs" in ran.out
+    line = outputs.ledger(str(tmp_path))["assemble", "description", "rows"]
+    assert (line["read"], line["kept"]) == (8, 8)
+    generation = _costs(tmp_path)
+    assert generation["by_kind"]["description"]["repairs"] == generation["repairs"] == 8
+    assert generation["cost_usd"] == pytest.approx(24 * 110e-6)
+    told = [line.split() for line in ran.out.splitlines() if line.startswith("description") and "$" in line][-1]
+    assert told[1:4] == ["8", "8", "8"], "rows kept, replies, repairs"
+    assert float(told[6].removeprefix("$")) == pytest.approx(16 * 110e-6 / 8, rel=0.05)
+    assert "0.000220 USD" in (tmp_path / "qa" / "index.html").read_text()
+    assert "0.000220 USD" in (tmp_path / "README.md").read_text()
+    before, calls = outputs.fingerprint(str(tmp_path)), server.calls
+    assert osprey_data("build", "--data", scenes, "--out", tmp_path, *asked).code == 0
+    assert (outputs.fingerprint(str(tmp_path)), server.calls) == (before, calls)
+
+
+def test_the_way_on_is_told_without_a_password(
+    scenes: str, tmp_path: pathlib.Path, osprey_data: Run, server: OpenAIServer
+) -> None:
+    server.reply = lambda payload: answer(good_text(payload), usage=(1000, 1000))
+    ask = [value if value != "5" else "0.02" for value in ASK]
+    ran = osprey_data("build", "--data", scenes, "--out", tmp_path / "with blank", *ask)
+    assert ran.code == 1
+    again = next(line for line in ran.err.splitlines() if line.startswith("  osprey-data build"))
+    assert shlex.split(again) == ["osprey-data", "build", "--data", scenes, "--out", f"{tmp_path}/with blank", *ask]
+    database = "postgresql://me:very-secret@127.0.0.1:1/replies"
+    refused = osprey_data("build", "--data", scenes, "--out", tmp_path, *ASK, "--replies", database)
+    assert refused.code == 1
+    assert "very-secret" not in refused.said
+
+
+def test_ctrl_c_says_how_far_it_came_and_how_to_go_on(
+    scenes: str, tmp_path: pathlib.Path, osprey_data: Run, server: OpenAIServer
+) -> None:
+    assert osprey_data("plan", "--data", scenes, "--out", tmp_path, *ASK[:6], *ASK[8:]).code == 0
+    server.latency_s = 0.3
+    command = ["generate", "--out", str(tmp_path), "--price", "1/1", "--budget-usd", "5", "--concurrency", "2"]
+    process = subprocess.Popen([sys.executable, "-m", "pipelines.cli", *command], stderr=subprocess.PIPE, text=True)
+    while sum(server.answered.values()) < 3:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    answered = sum(server.answered.values())
+    assert f"{answered} answered and stored, {24 - answered} left, $" in said
+    assert said.rstrip().endswith(" ".join(command))
+    server.latency_s = 0.0
+    assert osprey_data(*command).code == 0
+    assert max(server.answered.values()) == 1

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import pathlib
+import random
 import shutil
 import signal
 import time
@@ -13,8 +14,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.phases import outputs, small_parts
-from tests.phases.conftest import good_reply
-from tests.servers.openai_server import OpenAIServer, running
+from tests.phases.conftest import good_reply, good_text
+from tests.servers.openai_server import OpenAIServer, Payload, answer, payload_id, running
 
 MOMENTS = {
     "sources are read": "work/sources/*/images.parquet",
@@ -30,6 +31,8 @@ OF_WORKERS = {
 """By what worker processes have finished: others of them are at work at that moment."""
 IN_FLIGHT = 2
 """Requests at a time, and so those that may be lost with a process."""
+
+KILLS = 5
 
 FORKS = multiprocessing.get_context("forkserver")
 """A fresh process each, of one that has imported the libraries: importing takes longer than building."""
@@ -50,6 +53,8 @@ class Build(NamedTuple):
     out: pathlib.Path
     base_url: str
     workers: int = 1
+    more: tuple[str, ...] = ()
+    """Further options."""
 
     def start(self) -> ForkServerProcess:
         """The command in a process group of its own."""
@@ -57,7 +62,7 @@ class Build(NamedTuple):
         what = ["--limit", "10", "--kinds", "mask_text,description,conversation"]
         ask = ["--generator", "openai", "--model", "loopback-1", "--price", "1/1", "--budget-usd", "5"]
         environment = {"OPENAI_BASE_URL": self.base_url, "OPENAI_API_KEY": "sk-loopback"}
-        arguments = [*command, *what, *ask, "--concurrency", str(IN_FLIGHT)]
+        arguments = [*command, *what, *ask, "--concurrency", str(IN_FLIGHT), "--reply-format", "text", *self.more]
         process = FORKS.Process(target=small_parts.main, args=(arguments, environment))
         process.start()
         return process
@@ -134,3 +139,34 @@ def test_killed_with_its_workers_and_taken_up_again(
     kill_at(build, OF_WORKERS)
     assert build.finish() == outputs.fingerprint(str(whole))
     assert bought_twice(server) == 0
+
+
+def _often_bad(payload: Payload) -> Payload:
+    """A reply that has to be mended, to every other question; good once it is."""
+    mended = len(payload["messages"]) > 4
+    first = {**payload, "messages": payload["messages"][:4]}
+    bad = not mended and int(payload_id(payload), 16) % 2
+    return answer("I see a nice picture." if bad else good_text(first), usage=(100 + mended, 10))
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_while_the_model_is_asked(
+    scenes: str, tmp_path: pathlib.Path, whole: pathlib.Path
+) -> None:
+    """At moments drawn at random, repairs among them: the shards and the manifest are those of an undisturbed run."""
+    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
+    for out in (undisturbed, disturbed):
+        shutil.copytree(whole / "work" / "sources", out / "work" / "sources")
+    with running(OpenAIServer(reply=_often_bad, latency_s=0.05)) as server:
+        expected = Build(scenes, undisturbed, server.base_url, more=("--repair", "1")).finish()
+        calls = sum(server.answered.values())
+        assert outputs.manifest(str(undisturbed))["generation"]["repairs"] >= 3
+        server.forget()
+        build = Build(scenes, disturbed, server.base_url, more=("--repair", "1"))
+        moments = sorted(random.Random(4).sample(range(1, calls), KILLS))
+        for moment in moments:
+            reached = lambda moment=moment: sum(server.answered.values()) >= moment  # noqa: E731
+            assert kill_when(build.start(), reached)
+        assert build.finish() == expected
+        assert bought_twice(server) <= KILLS * IN_FLIGHT, "only what was in flight at a kill may be asked again"
+        assert max(server.answered.values()) <= 1 + KILLS
