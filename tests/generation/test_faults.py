@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from pipelines.generation.ask import Ask, Hooks, Judgement
 from pipelines.generation.engine import generate
 from pipelines.generation.store import ReplyStore
 from schemas.errors import GenerationError
+from schemas.keys import stable_choice, stable_fraction
+from schemas.records import Reply
 from tests.servers import openai_server as faulty
 from tests.servers.openai_server import OpenAIServer
 
@@ -160,18 +163,66 @@ def test_an_odd_answer_is_kept_as_it_is_for_the_parser(name: str, server, store,
     assert _outcome(server, [ask("one")], store, quick()).cached == 1
 
 
-def test_a_third_of_the_calls_fail_at_random_and_every_request_ends(server, store, quick, ask) -> None:
-    from schemas.keys import stable_choice, stable_fraction
+def test_a_content_filter_is_a_reject_with_the_servers_words(server, store, quick, ask) -> None:
+    """More of them than would otherwise be taken for a server that refuses everything."""
+    server.fault = lambda payload, before: faulty.refused_by_filter
+    asks = [ask(f"q{index}") for index in range(30)]
+    outcome = _outcome(server, asks, store, quick())
+    assert (outcome.failed, outcome.retries, outcome.rejects) == (30, 0, {"reply_filtered": 30})
+    reply = store.get_many([asks[0].key])[asks[0].key]
+    assert reply.error == "HTTP 400: The prompt triggered the content policy"
+    assert (reply.finish_reason, reply.cost_usd) == ("content_filter", 0)
+    assert set(server.asked.values()) == {1}
 
+
+def test_an_answer_whose_body_is_late_is_waited_for(server, store, quick, ask) -> None:
+    server.fault = lambda payload, before: faulty.Late(0.3)
+    outcome = _outcome(server, [ask("one")], store, quick())
+    assert (outcome.answered, outcome.retries) == (1, 0)
+    server.fault = lambda payload, before: faulty.Late(3.0) if before == 0 else None
+    outcome = _outcome(server, [ask("two")], store, quick(timeout_s=0.5))
+    assert (outcome.answered, outcome.retries) == (1, 1)
+    reply = store.get_many([ask("two").key])[ask("two").key]
+    assert reply.at_risk_usd == outcome.at_risk_usd > 0, "the first answer was given and is charged"
+
+
+def test_a_server_that_starts_late_is_waited_for(store, quick, ask, monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "any")
+    with faulty.running(OpenAIServer(), after_s=0.5) as late:
+        outcome = generate([ask("one")], store, quick(base_url=late.base_url, backoff_s=0.3, max_attempts=8))
+        assert (outcome.answered, outcome.at_risk_usd) == (1, 0), "a connection that never was costs nothing"
+        assert outcome.retries >= 1
+
+
+RANDOM = {
+    **PASSING, "429 with Retry-After": faulty.rate_limited(0.01), "hang": faulty.hang, "no choice": faulty.no_choices,
+    "cut off": faulty.cut_off, "filtered": faulty.filtered, "refused": faulty.refused_by_filter,
+    "slow start": faulty.Late(0.05),
+}  # fmt: skip
+BAD = {"no_choice": "reply_empty", "length": "reply_cut_off", "content_filter": "reply_filtered"}
+
+
+def test_a_third_of_the_calls_fail_at_random_and_every_request_ends(server, store, quick, ask) -> None:
     def random_fault(payload: dict[str, Any], before: int) -> Any:
         if stable_fraction(faulty.last_text(payload), before) > 0.3:
             return None
-        return PASSING[stable_choice(sorted(PASSING), faulty.last_text(payload), before, "which")]
+        return RANDOM[stable_choice(sorted(RANDOM), faulty.last_text(payload), before, "which")]
+
+    def judge(asked: Ask, reply: Reply) -> Judgement:
+        return Judgement(BAD.get(reply.finish_reason, ""))
 
     server.fault = random_fault
-    asks = [ask(f"q{index}") for index in range(300)]
-    outcome = _outcome(server, asks, store, quick(max_attempts=5))
-    assert outcome.answered + outcome.failed == 300
-    assert outcome.answered > 290
+    asks = [ask(f"q{index}") for index in range(400)]
+    settings = quick(max_attempts=5, timeout_s=2.0, concurrency=16)
+    outcome = generate(asks, store, settings, hooks=Hooks(judge=judge))
+    assert outcome.answered + outcome.failed == 400
+    replies = store.get_many(one.key for one in asks)
+    good = [reply for reply in replies.values() if reply.text.startswith("echo of")]
+    assert len(replies) == 400
+    assert len(good) + sum(outcome.rejects.values()) == 400, "each is a good answer or counted with its reason"
+    assert set(outcome.rejects) <= {*BAD.values(), "request_failed"}
+    assert all(reply.error for reply in replies.values() if not reply.text and reply.finish_reason not in BAD)
+    assert 330 < len(good) < 400
     assert max(server.asked.values()) <= 5
     assert set(server.answered.values()) == {1}
+    assert outcome.spent_usd == pytest.approx(store.spent_usd())
