@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import msgspec
 import typer
 
-from pipelines import cli_files, console, recipes, storage
+from pipelines import cli_files, cli_replies, console, recipes, storage
 from pipelines.builders.context import GENERATORS
 from pipelines.options import (
     Ask,
@@ -49,6 +49,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 cli_files.add_to(app)
+cli_replies.add_to(app)
 BEAM = cli_files.BEAM
 INTERRUPTED = 130
 """Exit status of what Ctrl-C ends, as shells have it."""

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shlex
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -73,9 +74,8 @@ def rescue(url: str, entries: Iterable[Entry]) -> str:
 
 def rescued(url: str, path: str, count: int) -> str:
     """What to tell a user of a rescue file."""
-    return f"{count:,} answers are in {path}: once there is room, `osprey-data replies import {path}` takes them in" + (
-        "" if sqlite_file(url) else f" (with --replies {readable(url)})"
-    )
+    command = f"osprey-data replies import {shlex.quote(path)} --replies {shlex.quote(readable(url))}"
+    return f"{count:,} answers are in {path}: once there is room, this takes them in: {command}"
 
 
 def _places(url: str) -> Iterator[tuple[Path, str]]:
