@@ -2,9 +2,9 @@
 
 import sys
 
-from benchmarks import build, ingest, store
+from benchmarks import asking, build, ingest, store
 
-for benchmark in (ingest, store, build):
+for benchmark in (ingest, store, asking, build):
     print(f"\n{benchmark.__name__}", flush=True)
     sys.argv = [benchmark.__name__]
     benchmark.main()

@@ -31,7 +31,7 @@ class Progress(Record, frozen=True, kw_only=True):
     at_risk_usd: float = 0.0
     """Of calls that broke off after they were sent: the server may charge them, at most this much."""
     expected_usd: float = 0.0
-    """What this run will have spent at the rate of its answers so far; 0 before the first."""
+    """What this run will have spent once what is under way has ended; 0 where that cannot be told."""
     started_s: float = 0.0
     """`time.monotonic()` when the first request was taken up."""
     limits: str = ""

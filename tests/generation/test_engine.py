@@ -5,6 +5,8 @@ import itertools
 import logging
 import os
 import signal
+import threading
+import time
 import tracemalloc
 from typing import Any
 
@@ -167,6 +169,29 @@ def test_an_interrupt_does_not_wait_for_ever(server, store, quick, ask) -> None:
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(cancelled())
+
+
+def test_a_second_interrupt_gives_up_what_is_in_flight_and_claims_are_free(server, store, quick, ask) -> None:
+    server.fault = lambda payload, before: faulty.hang
+    asks = [ask(f"q{index}") for index in range(40)]
+
+    def interrupt_twice() -> None:
+        while server.in_flight < 8:
+            time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    began = time.monotonic()
+    thread = threading.Thread(target=interrupt_twice)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        generate(asks, store, quick(grace_s=25.0, timeout_s=60.0))
+    thread.join()
+    assert time.monotonic() - began < 15
+    with store.worker("the next", 1.0, total_usd=1.0) as worker:
+        assert 0 < 1.0 - worker.undrawn()[1] < 0.002, "what was given up may be charged"
+        assert worker.look([one.key for one in asks]).claimed == {one.key for one in asks}
 
 
 def test_an_error_of_the_caller_is_not_swallowed(server, store, quick, ask) -> None:

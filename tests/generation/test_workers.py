@@ -1,5 +1,7 @@
 """Several workers on one store, each a process of its own: nothing is bought twice, and a shared budget holds."""
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -7,11 +9,14 @@ from typing import Any
 import pytest
 
 from pipelines.generation.engine import generate
+from pipelines.generation.run import READY
 from pipelines.generation.store import Entry, ReplyStore
 from schemas.records import Reply
 from tests.generation import asking
 
 REQUESTS = 600
+TAKEN_UP = 8 + READY + 8 // READY
+"""Most requests of a worker that are on their way."""
 EACH_USD = 18e-6
 """What an answer costs here."""
 
@@ -107,3 +112,26 @@ def test_what_is_in_a_batch_is_left_to_it(any_store: ReplyStore, server: Any, qu
     outcome = generate(asks, any_store, quick())
     assert (outcome.answered, outcome.elsewhere, outcome.left) == (3, 2, 0)
     assert server.calls == 3
+
+
+def test_a_worker_that_slept_sends_nothing_that_another_has_taken_over(any_url: str, server: Any, quick: Any) -> None:
+    server.latency_s = 0.02
+    settings = quick(lease_s=1.0)
+    process = asking.started(any_url, settings, REQUESTS)
+    while server.calls < 20:
+        time.sleep(0.005)
+    assert process.pid
+    os.kill(process.pid, signal.SIGSTOP)
+    time.sleep(1.5)
+    before = sum(server.answered.values())
+    store = ReplyStore(any_url)
+    outcome = generate(asking.asks(REQUESTS), store, settings)
+    store.close()
+    assert outcome.answered + outcome.cached == REQUESTS
+    assert outcome.answered >= REQUESTS - before
+    bought = dict(server.answered)
+    os.kill(process.pid, signal.SIGCONT)
+    process.join(30)
+    assert process.exitcode is not None
+    assert server.answered == bought, "it has woken up and asked nothing"
+    assert sum(bought.values()) <= REQUESTS + TAKEN_UP, "bought twice is only what was on its way when it fell asleep"
