@@ -53,7 +53,8 @@ def without_row(store: ReplyStore) -> set[str]:
 def reason_of(ask: Ask, reply: Reply) -> str:
     """Why a reply gives no row; without a row only what can be told of any reply."""
     if ask.row:
-        return judging.judge(ask, reply).reason
+        settled = ask._replace(repair_of=ask.repair_of or ask.key)  # no payload that would mend it is wanted
+        return judging.judge(settled, reply).reason
     try:
         usable_text(reply)
     except BadReply as bad:

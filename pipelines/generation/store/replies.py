@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from pipelines.generation.ask import Ask
 from pipelines.generation.store import money
-from pipelines.generation.store.claims import answered
 from pipelines.generation.store.database import Database, among, clock
 from pipelines.generation.store.owners import Entry, Owner, Worker
 from pipelines.generation.store.reading import absent, errors
@@ -188,15 +187,21 @@ class ReplyStore:
 
 def _take_in(connection: sa.Connection, owner: str, entries: list[Entry]) -> list[Entry]:
     """Those that the store did not have; their cost is booked on an owner that has ended."""
-    known = answered(connection, [entry.reply.key for entry in entries], retry_failed=True)
-    new = list({entry.reply.key: entry for entry in entries if entry.reply.key not in known}.values())
+    known = errors(connection, [entry.reply.key for entry in entries])
+    new = list({one.reply.key: one for one in entries if _is_news(one.reply, known)}.values())
     now = clock(connection)
     write(connection, new, now)
     there = connection.execute(sa.select(owners.c.id).where(owners.c.id == owner)).first()
     if not there:
         connection.execute(sa.insert(owners), owner_row(owner, "import", now) | {"ended": now})
-    money.spend(connection, owner, sum(one.reply.cost_usd for one in new), sum(one.reply.at_risk_usd for one in new))
+    spent, at_risk = sum(one.reply.cost_usd for one in new), sum(one.reply.at_risk_usd for one in new)
+    money.spend(connection, owner, spent, at_risk)
     return new
+
+
+def _is_news(reply: Reply, known: dict[str, str]) -> bool:
+    """Whether it is not there, or an answer where there is only a failure."""
+    return reply.key not in known or bool(known[reply.key] and not reply.error)
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
