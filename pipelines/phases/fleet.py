@@ -13,11 +13,12 @@ Workers on several machines need a reply store that all of them reach (PostgreSQ
 OPENAI_API_KEY in the environment of each: the key is never handed on by Beam.
 """
 
+import asyncio
 import logging
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,7 +26,7 @@ import apache_beam as beam
 import msgspec
 
 from pipelines import storage
-from pipelines.generation.ask import Ask
+from pipelines.generation.engine import answer_all
 from pipelines.generation.progress import Outcome, Progress, Report
 from pipelines.generation.settings import Settings
 from pipelines.generation.store import ReplyStore
@@ -84,10 +85,9 @@ class Asker(beam.DoFn):
         logging.disable(logging.NOTSET)  # what Beam's worker processes are started with would silence our log as well
         try:
             with every(EVERY_S, desk.look), generation_log(self._layout):
-                outcome = generate.answer(
-                    self._plan, self._layout, self._store, self._settings, desk.report, share, desk.until_stopped
-                )
-            part = Part(outcome=desk.whole(outcome), ended=True)
+                part = Part(outcome=asyncio.run(self._answer(share, desk)), ended=True)
+        except asyncio.CancelledError:
+            part = Part(outcome=msgspec.structs.replace(_outcome(desk.now), stopped=OTHERS), ended=True)
         except GenerationError as error:
             part = Part(outcome=_outcome(desk.now), error=error.message, hint=error.hint, ended=True)
         except OSError as error:
@@ -97,14 +97,24 @@ class Asker(beam.DoFn):
         _write(folder, share, part)
         return part
 
+    async def _answer(self, share: Share, desk: "_Desk") -> Outcome:
+        """Cancelled when the run is to stop, the engine stores what it has sent, as with Ctrl-C."""
+        requests = generate.asks(self._plan, self._layout, share)
+        answering = answer_all(requests, self._store, self._settings, desk.report, generate.hooks(self._plan))
+        task = asyncio.create_task(answering)
+        while not (task.done() or desk.stop.is_set()):
+            await asyncio.wait({task}, timeout=EVERY_S)
+        if not task.done():
+            task.cancel()
+        return await task
+
 
 class _Desk:
     """Where a worker tells how it does, and hears whether to stop: files, which workers on any machine share."""
 
     def __init__(self, folder: str, share: Share) -> None:
         self._folder, self._share = folder, share
-        self._stop = threading.Event()
-        self._unread = 0
+        self.stop = threading.Event()
         self.now = Progress()
 
     def report(self, now: Progress) -> None:
@@ -114,21 +124,8 @@ class _Desk:
     def look(self) -> None:
         """Tell where the share stands, and look whether the others have stopped."""
         if storage.exists(storage.join(self._folder, STOP)):
-            self._stop.set()
+            self.stop.set()
         _write(self._folder, self._share, Part(outcome=_outcome(self.now)))
-
-    def until_stopped(self, requests: Iterator[Ask]) -> Iterator[Ask]:
-        """The requests, until the run is to stop."""
-        for request in requests:
-            if self._stop.is_set():
-                self._unread = 1 + sum(1 for _ in requests)
-                return
-            yield request
-
-    def whole(self, outcome: Outcome) -> Outcome:
-        """The outcome, with what was never taken up."""
-        stopped = outcome.stopped or (OTHERS if self._unread else "")
-        return msgspec.structs.replace(outcome, left=outcome.left + self._unread, stopped=stopped)
 
 
 def answer(
@@ -157,7 +154,9 @@ def answer(
     for part in parts:
         if part.error:
             raise GenerationError(part.error, hint=part.hint)
-    return merged([part.outcome for part in parts])
+    outcome = merged([part.outcome for part in parts])
+    done = outcome.cached + outcome.answered + outcome.failed + outcome.elsewhere
+    return msgspec.structs.replace(outcome, left=max(outcome.left, plan.requests - done) if outcome.stopped else 0)
 
 
 def _check(store: ReplyStore, settings: Settings, running: Running) -> None:
@@ -201,12 +200,12 @@ def _watch(run_all: Callable[[], None], folder: str, shares: Sequence[Share], re
     Ctrl-C reaches only this thread: Beam and its workers go on until they have stored what they have sent.
     """
     errors: list[BaseException] = []
-    thread = threading.Thread(target=_catching, args=(run_all, errors), daemon=True)
-    thread.start()
+    ended = threading.Event()  # not `Thread.join`: interrupted, it takes the thread for ended
+    threading.Thread(target=_catching, args=(run_all, errors, ended), daemon=True).start()
     interrupted = False
-    while thread.is_alive():
+    while not ended.is_set():
         try:
-            thread.join(EVERY_S)
+            ended.wait(EVERY_S)
             report(merged([part.outcome for part in _parts(folder, shares)]))
         except KeyboardInterrupt:
             if interrupted:
@@ -218,11 +217,13 @@ def _watch(run_all: Callable[[], None], folder: str, shares: Sequence[Share], re
     return interrupted
 
 
-def _catching(run_all: Callable[[], None], errors: list[BaseException]) -> None:
+def _catching(run_all: Callable[[], None], errors: list[BaseException], ended: threading.Event) -> None:
     try:
         run_all()
     except BaseException as error:  # whatever ended the thread is raised again in the one that waits for it
         errors.append(error)
+    finally:
+        ended.set()
 
 
 def _parts(folder: str, shares: Sequence[Share]) -> list[Part]:

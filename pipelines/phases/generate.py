@@ -46,17 +46,22 @@ def answer(
     store: ReplyStore,
     settings: Settings,
     progress: Report,
-    share: Share = WHOLE,
     until: Callable[[Iterator[Ask]], Iterator[Ask]] = iter,
 ) -> Outcome:
     """Ask for every reply that the store lacks, one by one or in batches as the settings say.
 
-    `until` passes the requests on for as long as new ones are to be taken up.
+    `until` passes on those of the plan's requests that are meant, for as long as any are to be taken up.
 
     Raises:
         GenerationError: no budget, key or price, or the server refuses.
     """
-    requests = until(asks(plan, layout, share))
+    return answer_these(asks(plan, layout), plan, store, settings, progress)
+
+
+def answer_these(
+    requests: Iterable[Ask], plan: Plan, store: ReplyStore, settings: Settings, progress: Report
+) -> Outcome:
+    """Likewise, but of a plan's requests only these."""
     if settings.mode == "batch":
         return run_batches(requests, store, settings, progress, hooks(plan))
     return generate(requests, store, settings, progress, hooks(plan))

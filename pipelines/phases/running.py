@@ -80,7 +80,8 @@ def _run(build: Callable[[beam.Pipeline], object], running: Running) -> None:
 
 
 def _processes() -> SubprocessSDKEnvironment:
-    return SubprocessSDKEnvironment.from_command_string(f"{sys.executable} -m pipelines.phases.worker")
+    """In the place of the shell that Beam starts them by: Ctrl-C would end that shell, and Beam miss its worker."""
+    return SubprocessSDKEnvironment.from_command_string(f"exec {sys.executable} -m pipelines.phases.worker")
 
 
 def spread(pipeline: beam.Pipeline, items: Sequence[object]) -> beam.PCollection:

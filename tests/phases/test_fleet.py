@@ -1,7 +1,12 @@
 """Several worker processes of Beam ask, over one store and one purse."""
 
+import os
 import pathlib
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -123,3 +128,25 @@ def test_a_file_cannot_be_shared_by_other_machines(
     assert "postgresql://" in caught.value.hint
     with pytest.raises(GenerationError, match="batches"):
         fleet.answer(read_plan(layout), layout, sqlite, settings(mode="batch"), _quiet, Running(2))
+
+
+def test_ctrl_c_lets_the_workers_store_what_they_have_sent(layout: Layout, server: OpenAIServer) -> None:
+    """Pressed on a terminal it reaches all processes."""
+    server.latency_s = 0.3
+    command = ["generate", "--out", layout.out, "--price", "1/1", "--budget-usd", "5", "--workers", "2"]
+    started = [sys.executable, "-m", "pipelines.cli", *command, "--concurrency", "2"]
+    process = subprocess.Popen(started, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while sum(server.answered.values()) < 6:
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    stored = ReplyStore(layout.replies_url)
+    plan = read_plan(layout)
+    keys = [key for kind in plan.recipe.kinds for key in generate.keys(plan, layout, kind)]
+    answered = len(server.answered)
+    assert 6 <= answered < plan.requests
+    assert stored.totals(keys).calls == answered
+    assert f"{answered} answered and stored, {plan.requests - answered} left" in said
