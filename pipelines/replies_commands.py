@@ -153,7 +153,7 @@ def retry(out: str, ask: options.Ask) -> None:
         return
     meter = Meter(failed, failed)
     with console_asking.asking(meter), generation_log(layout):
-        outcome = generate.answer(plan, layout, store, settings, meter, until=lambda asks: _failing(store, asks))
+        outcome = generate.answer_these(_failing(store, generate.asks(plan, layout)), plan, store, settings, meter)
         meter(outcome)
     console_asking.outcome(outcome)
     if outcome.left:
