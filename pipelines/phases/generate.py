@@ -1,6 +1,6 @@
 """The generate phase: the plan's requests -> the reply store. With nothing to ask it does nothing."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
@@ -40,17 +40,8 @@ class Share(NamedTuple):
 WHOLE = Share()
 
 
-def answer(
-    plan: Plan,
-    layout: Layout,
-    store: ReplyStore,
-    settings: Settings,
-    progress: Report,
-    until: Callable[[Iterator[Ask]], Iterator[Ask]] = iter,
-) -> Outcome:
+def answer(plan: Plan, layout: Layout, store: ReplyStore, settings: Settings, progress: Report) -> Outcome:
     """Ask for every reply that the store lacks, one by one or in batches as the settings say.
-
-    `until` passes on those of the plan's requests that are meant, for as long as any are to be taken up.
 
     Raises:
         GenerationError: no budget, key or price, or the server refuses.
