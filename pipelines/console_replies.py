@@ -65,8 +65,10 @@ def newest(found: Sequence[Judged]) -> None:
         table.add_row(
             one.ask.key[:SHORT_KEY], *group(one), Text(reply.model),
             f"{reply.prompt_tokens + reply.completion_tokens:,}", usd(reply.cost_usd), when(one.answered_at),
-            Text(words[:TEXT] + (" ..." if len(words) > TEXT else "")),
+            Text(words[:TEXT] + (" ..." if len(words) > TEXT else ""), no_wrap=True, overflow="ellipsis"),
         )  # fmt: skip
+    for column in table.columns[:-1]:  # only the text gives way where the terminal is narrow
+        column.no_wrap = True
     console.out.print()
     console.show(_right(table, 4, 6))
 
@@ -110,6 +112,11 @@ def owners(found: Sequence[OwnerLine]) -> None:
         console.out.print(f"and {len(found) - MOST_OWNERS:,} older ones", style="dim")
     spent, risk = _sum(one.spent_usd for one in found), _sum(one.at_risk_usd for one in found)
     console.out.print(f"in all {spent} spent; {risk} more may have been charged for calls that broke off")
+
+
+def number(count: int) -> str:
+    """So many replies."""
+    return "1 reply" if count == 1 else f"{count:,} replies"
 
 
 def usd(amount: float) -> str:

@@ -109,7 +109,7 @@ def export(place: Store, which: Which, path: str) -> None:
     with _judged(place, which.checked(), payloads=True) as found, open(part, "wb") as stream:
         written = write_lines(stream, (Entry(one.ask, one.reply) for one in found))
     os.replace(part, path)
-    console.out.print(f"{written:,} replies in {path}", markup=False)
+    console.out.print(f"{shown.number(written)} in {path}", markup=False)
 
 
 def take_in(place: Store, files: list[str]) -> None:
@@ -118,7 +118,7 @@ def take_in(place: Store, files: list[str]) -> None:
     for path in files:
         taken = store.take_in(read_lines(path))
         known = f", {taken.known:,} were there before" if taken.known else ""
-        console.out.print(f"{path}: {taken.added:,} replies taken in ({shown.usd(taken.usd)}){known}", markup=False)
+        console.out.print(f"{path}: {shown.number(taken.added)} taken in ({shown.usd(taken.usd)}){known}", markup=False)
 
 
 def forget(place: Store, which: Which, *, yes: bool) -> None:
@@ -128,13 +128,13 @@ def forget(place: Store, which: Which, *, yes: bool) -> None:
     if not gone:
         console.out.print("no such replies")
         return
-    what = f"{len(gone):,} replies that cost {shown.usd(sum(cost for _, cost in gone))}"
+    what = f"{shown.number(len(gone))} at a cost of {shown.usd(sum(cost for _, cost in gone))}"
     if not yes:
-        console.out.print(f"{what} would be removed: the next run would ask again and pay again")
+        console.out.print(f"this would remove {what}: the next run would ask again and pay again")
         console.out.print("nothing is done without --yes; `osprey-data replies export` keeps a copy", style="dim")
         return
     inside.forget(place.open().database, (key for key, _ in gone))
-    console.out.print(f"{what} are removed: the next run asks again and pays again")
+    console.out.print(f"removed {what}: the next run asks again and pays again")
 
 
 def retry(out: str, ask: options.Ask) -> None:

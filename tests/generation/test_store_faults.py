@@ -138,7 +138,7 @@ def test_a_rescue_file_goes_elsewhere_where_its_folder_is_gone(
     assert rescue(store.url, [entry("b")]) == path, "one file a process"
     assert [one.reply for one in read_lines(path)] == [reply("a"), reply("b")]
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not there"))
-    with pytest.raises(GenerationError, match="1 answers that are paid for cannot be written anywhere"):
+    with pytest.raises(GenerationError, match="paid for cannot be written anywhere, 1 in all"):
         rescue(store.url, [entry("a")])
 
 

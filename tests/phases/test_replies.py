@@ -153,7 +153,7 @@ def test_what_is_exported_can_be_taken_in_elsewhere(out: Path, osprey_data: Run,
     before, after = (osprey_data("replies", "list", *place).out for place in (("--out", out), ("--replies", other)))
     assert _table(before)["short_form", "good"] == _table(after)["short_form", "good"]
     some = tmp_path / "some.jsonl"
-    assert "1 replies" in osprey_data("replies", "export", some, "--out", out, "--reason", "reply_format").out
+    assert "1 reply in" in osprey_data("replies", "export", some, "--out", out, "--reason", "reply_format").out
 
 
 def test_forget_asks_first_and_then_only_that_is_asked_again(
@@ -162,10 +162,10 @@ def test_forget_asks_first_and_then_only_that_is_asked_again(
     odd.healthy = True
     calls, chosen = server.calls, ("--out", out, "--kind", "description", "--reason", "reply_format")
     ran = osprey_data("replies", "forget", *chosen)
-    assert "1 replies that cost $" in ran.out
+    assert "would remove 1 reply at a cost of $" in ran.out
     assert "--yes" in ran.out
     assert osprey_data("replies", "list", "--out", out, "--reason", "reply_format").out != "no such replies\n"
-    assert "are removed" in osprey_data("replies", "forget", *chosen, "--yes").out
+    assert "removed 1 reply" in osprey_data("replies", "forget", *chosen, "--yes").out
     assert osprey_data("replies", "list", "--out", out, "--reason", "reply_format").out == "no such replies\n"
     assert osprey_data("generate", "--out", out, *MONEY).code == 0
     assert server.calls == calls + 1
@@ -174,7 +174,7 @@ def test_forget_asks_first_and_then_only_that_is_asked_again(
 
 
 def test_retry_asks_only_what_has_failed(out: Path, osprey_data: Run, server: OpenAIServer, odd: Odd) -> None:
-    assert "are removed" in osprey_data("replies", "forget", "--out", out, "--reason", "length", "--yes").out
+    assert "removed 1 reply" in osprey_data("replies", "forget", "--out", out, "--reason", "length", "--yes").out
     odd.healthy, calls, failed = True, server.calls, _key(out, "request_failed")
     ran = osprey_data("replies", "retry", "--out", out, *MONEY)
     assert ran.code == 0, ran.said

@@ -67,7 +67,7 @@ def rescue(url: str, entries: Iterable[Entry]) -> str:
         else:
             return str(path)
     raise GenerationError(
-        f"{len(kept):,} answers that are paid for cannot be written anywhere ({'; '.join(problems)})",
+        f"answers that are paid for cannot be written anywhere, {len(kept):,} in all ({'; '.join(problems)})",
         hint="Make room on the disk before the next run, which asks them again.",
     )
 
