@@ -19,6 +19,7 @@ from pipelines.generation.store import Entry, ReplyStore, Taken, database, read_
 from pipelines.generation.store.writing import write
 from schemas.errors import GenerationError
 from tests.generation.stores import PAYLOAD, entry, reply
+from tests.servers import postgres
 from tests.servers.postgres import PASSWORD, PostgresServer
 
 
@@ -270,3 +271,14 @@ def test_a_missing_driver_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatc
 
 def _tells_no_password(error: GenerationError) -> None:
     assert "secret" not in f"{error.message} {error.hint} {error!r}"
+
+
+def test_postgresql_is_missed_only_where_it_is_not_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "binaries", lambda: None)
+    for name in ("CI", postgres.REQUIRED):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(pytest.skip.Exception, match="apt-get install postgresql"), postgres.running():
+        pass
+    monkeypatch.setenv(postgres.REQUIRED, "1")
+    with pytest.raises(pytest.fail.Exception, match="PostgreSQL is required here"), postgres.running():
+        pass
