@@ -114,13 +114,16 @@ class _Sent(msgspec.Struct):
 
 
 def bought(store: ReplyStore, model: str) -> frozenset[bool]:
-    """The forms in which the store holds answers of a model, True for JSON: by a sample of `SAMPLE` stored requests.
+    """The forms in which the store holds answers of a model, True for JSON: by a sample of `SAMPLE` of its requests.
 
-    Keys are digests, so that the first ones in their order are a fair sample, and quickly found.
+    Keys are digests, so that the first ones in their order are a fair sample, and quickly found. Only where none of
+    them asked the model, as with a new one, all that is stored is looked through.
     """
+    named = f'"model":{msgspec.json.encode(model).decode()}'
     query = (
         sa.select(requests.c.payload).join_from(requests, replies, requests.c.key == replies.c.key)
-        .where(replies.c.error == "", replies.c.kind != KIND).order_by(replies.c.key).limit(SAMPLE)
+        .where(replies.c.error == "", replies.c.kind != KIND, requests.c.payload.contains(named, autoescape=True))
+        .order_by(replies.c.key).limit(SAMPLE)
     )  # fmt: skip
     with store.database.reading() as connection:
         sent = [msgspec.json.decode(text, type=_Sent) for (text,) in connection.execute(query)]

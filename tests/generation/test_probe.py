@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.generation import probe
+from pipelines.generation.ask import Ask
 from pipelines.generation.settings import Settings
-from pipelines.generation.store import ReplyStore
+from pipelines.generation.store import Entry, ReplyStore
 from schemas.errors import GenerationError
 from schemas.recipe import GenerationSettings
 from schemas.records import Reply
+from tests.generation.stores import reply
 from tests.properties import quick
 from tests.servers.openai_server import Fault, OpenAIServer, hang, http_error, reset, running
 from tests.servers.structured import by_schema
@@ -154,3 +156,15 @@ def test_the_forms_that_were_bought(store: ReplyStore, bought: tuple[bool, ...])
     failed = Reply(key="y", text="", finish_reason="error", model="m", error="HTTP 400: no")
     store.save(failed, "conversation", {"model": "m", "response_format": {}})
     assert probe.bought(store, "m") == frozenset(bought)
+
+
+@pytest.mark.parametrize("is_json", [False, True])
+def test_few_answers_are_found_among_many_of_another_model(store: ReplyStore, is_json: bool) -> None:
+    """Were they overlooked, they would be bought anew in the other form."""
+    model, form = "100%_\\b\u00fc", {"response_format": {"type": "json_schema"}}
+    many = {"model": "a", "messages": [{"role": "user", "content": f'"model":"{model}"'}]}
+    keys = [f"{place:04}" for place in range(probe.SAMPLE + 1)]
+    store.save_many([Entry(Ask(key, "conversation", many), reply(key)) for key in keys])
+    store.save(reply("f"), "conversation", {"messages": [], "model": model, **(form if is_json else {})})
+    assert probe.bought(store, model) == {is_json}
+    assert probe.bought(store, model.replace("%_", "__")) == frozenset()
