@@ -21,6 +21,8 @@ AGAIN_S = 1.0
 
 Look = Callable[[list[str]], Awaitable[Looked]]
 """Claims keys in the store."""
+Settle = Callable[[], Awaitable[None]]
+"""Puts into the store what others may be waiting for."""
 
 
 class _Read(NamedTuple):
@@ -86,10 +88,11 @@ class Pending:
                 self.aside[key] = by_key[key]
         return [ask for ask in by_key.values() if ask.key in looked.claimed]
 
-    async def following(self, look: Look, stop: asyncio.Event) -> list[Ask]:
+    async def following(self, look: Look, settle: Settle, stop: asyncio.Event) -> list[Ask]:
         """The next requests that are ours to ask; none at the end, or when the run stops.
 
-        At the end it waits for what others are asking: that is answered, or free because its worker is dead.
+        At the end it waits for what others are asking: that is answered, or free because its worker is dead. They may
+        be waiting for this run in their turn, so nothing is held back meanwhile.
         """
         while not stop.is_set():
             fresh = await self.unknown() if len(self.aside) < MOST_ASIDE else []
@@ -98,6 +101,7 @@ class Pending:
             if ours := await self.claim(fresh, look) if fresh else await self._claim_aside(look):
                 return ours
             if not fresh:
+                await settle()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), AGAIN_S)
         return []

@@ -83,9 +83,9 @@ class Run:
     async def _feed(self, fresh: list[Ask]) -> list[Ask]:
         """Begin with every request, while the next chunk is read and claimed."""
         claimed = await self.pending.claim(fresh, self._look)
-        claimed = claimed or await self.pending.following(self._look, self.shared.stop)
+        claimed = claimed or await self._following()
         while claimed:
-            following = asyncio.create_task(self.pending.following(self._look, self.shared.stop))
+            following = asyncio.create_task(self._following())
             try:
                 unasked = await self._begin(claimed)
             except BaseException:
@@ -95,6 +95,14 @@ class Run:
             if self.shared.stop.is_set():
                 return unasked + claimed
         return []
+
+    async def _following(self) -> list[Ask]:
+        return await self.pending.following(self._look, self._settle, self.shared.stop)
+
+    async def _settle(self) -> None:
+        """With nothing in flight, no answer will come that tells whose fault a failure is: it is the request's."""
+        if not (self.tasks or self.shared.stop.is_set()):
+            await self._save(self.verdicts.ended())
 
     async def _begin(self, asks: list[Ask]) -> list[Ask]:
         """A task for each, as soon as there is a slot; those that got none before the run stopped."""

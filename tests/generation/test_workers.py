@@ -2,17 +2,20 @@
 
 import os
 import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from pipelines.generation import pending
 from pipelines.generation.engine import generate
 from pipelines.generation.run import READY
 from pipelines.generation.store import Entry, ReplyStore
 from schemas.records import Reply
 from tests.generation import asking
+from tests.servers import openai_server as faulty
 
 REQUESTS = 600
 TAKEN_UP = 8 + READY + 8 // READY
@@ -101,6 +104,35 @@ def test_what_another_worker_asks_is_waited_for(any_store: ReplyStore, server: A
     assert (outcome.answered, outcome.cached, outcome.elsewhere) == (4, 1, 0)
     assert any_store.get_many([first.key])[first.key].text == "from elsewhere"
     assert server.calls == 4
+
+
+def test_two_runs_that_hold_failures_back_do_not_wait_for_each_other(
+    any_store: ReplyStore, server: Any, quick: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has tried in vain what the other one lacks; neither hears another answer that would settle it."""
+    monkeypatch.setattr(pending, "CHUNK", 1)
+    server.fault = lambda payload, before: faulty.http_error(500)
+    both_have_one = threading.Barrier(2, timeout=30)
+
+    def requests(asks: list[Any]) -> Iterator[Any]:
+        yield asks[0]
+        both_have_one.wait()
+        yield asks[1]
+
+    outcomes: list[Any] = []
+    settings = quick(max_attempts=2)
+    runs = [
+        threading.Thread(
+            target=lambda asks=asks: outcomes.append(generate(requests(asks), any_store, settings)), daemon=True
+        )
+        for asks in (asking.asks(2), asking.asks(2)[::-1])
+    ]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join(timeout=20)
+    assert sorted((one.requests, one.failed, one.cached, one.left) for one in outcomes) == [(2, 1, 1, 0)] * 2
+    assert set(server.asked.values()) == {2}
 
 
 def test_what_is_in_a_batch_is_left_to_it(any_store: ReplyStore, server: Any, quick: Callable[..., Any]) -> None:
