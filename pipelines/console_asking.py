@@ -32,16 +32,14 @@ ALL = "all"
 def estimate(told: Estimate, settings: Settings) -> None:
     """What asking will cost, kind by kind, and how that was found."""
     total = told.total
-    if not total.asked:
+    if not total.calls:
         console.out.print(f"nothing to ask: all {total.requests:,} replies are stored ({dollars(total.known_usd)})")
         return
     console.show(_table(told))
     say = console.out.print
-    say(
-        f"{total.asked:,} requests to ask: ${total.expected_usd:,.2f} expected, ${total.most_usd:,.2f} at most "
-        f"({told.priced_by})",
-        markup=False,
-    )
+    mending = f", {total.repairs:,} of them to mend stored replies" if total.repairs else ""
+    money = f"{dollars(total.expected_usd)} expected, {dollars(total.most_usd)} at most"
+    say(f"{total.calls:,} requests to ask{mending}: {money} ({told.priced_by})", markup=False)
     say(_how_counted(told), markup=False)
     if total.failed:
         say(f"{total.failed:,} requests failed before and are not asked again without --retry-failed")
@@ -55,7 +53,7 @@ def _table(told: Estimate) -> Table:
     table = Table("kind", "to ask", "known", "prompts", "answers", "longest", "expected", "at most", box=None)
     for one in (*told.kinds, *([told.total] if len(told.kinds) > 1 else [])):
         tokens = (one.prompt_tokens, one.completion_tokens, one.most_completion_tokens)
-        counts = (f"{one.asked:,}", f"{one.known:,}", *map(short, tokens))
+        counts = (f"{one.calls:,}", f"{one.known:,}", *map(short, tokens))
         money = (dollars(one.expected_usd), dollars(one.most_usd))
         table.add_row(one.kind, *counts, *money, style="bold" if one.kind == ALL else "")
     return _narrow(table)
@@ -72,8 +70,8 @@ def _narrow(table: Table) -> Table:
 
 def _how_counted(told: Estimate) -> str:
     """One honest sentence."""
-    measured = [one for one in told.kinds if one.asked and one.measured]
-    guessed = [one for one in told.kinds if one.asked and not one.measured]
+    measured = [one for one in told.kinds if one.calls and one.measured]
+    guessed = [one for one in told.kinds if one.calls and not one.measured]
     ways = []
     if measured:
         replies = sum(one.measured for one in measured)
@@ -129,6 +127,11 @@ def outcome(told: Outcome) -> None:
         console.out.print(f"calls that broke off may have been charged besides, at most {dollars(told.at_risk_usd)}")
     if told.uncounted:
         console.out.print(f"{told.uncounted:,} answers came without a count of tokens: they are charged at the most")
+    if told.overcharged:
+        console.out.print(
+            f"{told.overcharged:,} answers were counted with more tokens than the requests have: the server adds some "
+            "of its own, so that the budget may be exceeded by those it was asked first"
+        )
     if told.batches:
         console.out.print(f"{told.batches}; collect them with\n  {console.command()}", markup=False)
 

@@ -15,10 +15,12 @@ import numpy as np
 
 import prompts
 from pipelines.generation import prices
-from pipelines.generation.ask import Ask
+from pipelines.generation.ask import Ask, Hooks
+from pipelines.generation.repair import repairs_of_stored
 from pipelines.generation.settings import Settings
 from pipelines.generation.store import ReplyStore, Usage
 from pipelines.phases import generate
+from pipelines.phases.judging import judge
 from pipelines.phases.layout import Layout
 from pipelines.phases.plan import Plan
 from pipelines.phases.progress import Progress, silent
@@ -51,7 +53,7 @@ class KindEstimate(Record, frozen=True, kw_only=True):
     failed: int
     """Of the known ones, those that failed and are not to be asked again."""
     known_usd: float
-    """What the known ones have cost."""
+    """What the known ones have cost, with what was to mend them."""
     prompt_tokens: int
     """Of what is to be asked, as are all of the following."""
     completion_tokens: int
@@ -61,6 +63,8 @@ class KindEstimate(Record, frozen=True, kw_only=True):
     expected_usd: float
     most_usd: float
     """With a token for every byte of the prompts, the longest answers, and where repairs are made, one for each."""
+    repairs: int = 0
+    """Stored replies that are bad, and are to be shown to the model once more; of others nobody knows yet how many."""
     measured: int = 0
     """Stored replies that the expected figures rest on; 0 where they rest on the prompt's example."""
 
@@ -68,6 +72,11 @@ class KindEstimate(Record, frozen=True, kw_only=True):
     def asked(self) -> int:
         """Requests that the store lacks."""
         return self.requests - self.known
+
+    @property
+    def calls(self) -> int:
+        """All that is to be asked, as far as it is known."""
+        return self.asked + self.repairs
 
 
 class Estimate(Record, frozen=True, kw_only=True):
@@ -96,19 +105,31 @@ def estimate(
     repeats = _Repeats(key for kind in plan.recipe.kinds for key in generate.keys(plan, layout, kind))
     origins = dict[str, None]()
     done = 0
-    for chunk in _chunks(generate.asks(plan, layout, rows=False), CHUNK):
+    for chunk in _chunks(generate.asks(plan, layout, rows=settings.repairs > 0), CHUNK):
         fresh = [ask for ask in chunk if repeats.first(ask.key)]
         stored = {one.key: one for one in store.usage(ask.key for ask in fresh)}
+        kinds = {ask.key: ask.kind for ask in fresh}
         for ask in fresh:
             usage = stored.get(ask.key)
             if usage is not None and not (usage.error and settings.retry_failed):
                 sums[ask.kind].know(ask, usage)
                 continue
             origins[sums[ask.kind].lack(ask, settings)] = None
+        for usage in store.usage(stored, repairs=True):
+            sums[kinds[usage.repair_of]].known_usd += usage.cost_usd
+        for repair in _repairs([ask for ask in fresh if ask.key in stored], store, settings):
+            origins[sums[repair.kind].mend(repair, settings)] = None
         done += len(chunk)
         progress("estimating the cost", done, plan.requests)
-    kinds = tuple(one.estimate(_regions(plan, kind)) for kind, one in sums.items() if one.requests)
-    return Estimate(kinds=kinds, priced_by="; ".join(origins))
+    told = tuple(one.estimate(_regions(plan, kind)) for kind, one in sums.items() if one.requests)
+    return Estimate(kinds=told, priced_by="; ".join(origins))
+
+
+def _repairs(asks: list[Ask], store: ReplyStore, settings: Settings) -> list[Ask]:
+    """The repairs that a run will ask of stored replies."""
+    if not settings.repairs:
+        return []
+    return repairs_of_stored(asks, store, Hooks(judge), retry_failed=settings.retry_failed)
 
 
 def _regions(plan: Plan, kind: str) -> float:
@@ -144,7 +165,7 @@ class _Sums:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.requests = self.known = self.failed = self.measured = 0
+        self.requests = self.known = self.failed = self.repairs = self.measured = 0
         self.known_usd = 0.0
         self.known_bytes = self.known_prompt = self.known_completion = 0
         self.bytes = self.guessed_prompt = self.most_completion = 0
@@ -164,22 +185,30 @@ class _Sums:
 
     def lack(self, ask: Ask, settings: Settings) -> str:
         """A request that is to be asked; where its price comes from."""
+        self.requests += 1
+        return self._ask(ask, settings, settings.repairs)
+
+    def mend(self, repair: Ask, settings: Settings) -> str:
+        """A repair of a stored reply, likewise; it is not repaired itself."""
+        self.repairs += 1
+        return self._ask(repair, settings, 0)
+
+    def _ask(self, ask: Ask, settings: Settings, repairs: int) -> str:
         price = prices.price_of(str(ask.payload.get("model", "")), settings)
         size = prices.size(ask.payload, settings.image_tokens)
         guess, most = size.guess, size.bound
-        self.requests += 1
         self.bytes += size.bytes
         self.guessed_prompt += guess.prompt
         self.most_completion += most.completion
         self.prompt_usd += price.cost(guess._replace(completion=0))
         self.completion_usd += price.of_completion(guess.prompt)
         again = most._replace(prompt=most.prompt + most.completion + REASON_TOKENS)
-        self.most_usd += price.cost(most) + settings.repairs * price.cost(again)
+        self.most_usd += price.cost(most) + repairs * price.cost(again)
         return price.origin
 
     def estimate(self, regions: float) -> KindEstimate:
         """The figures, by the stored replies where there are enough of them, else by the kind's worked example."""
-        asked = self.requests - self.known
+        asked = self.requests - self.known + self.repairs
         enough = self.measured >= ENOUGH
         longest = self.most_completion / max(1, asked)
         answer = self.known_completion / self.measured if enough else example_tokens(self.kind, regions)
@@ -190,7 +219,7 @@ class _Sums:
             kind=self.kind, requests=self.requests, known=self.known, failed=self.failed, known_usd=self.known_usd,
             prompt_tokens=round(prompt), completion_tokens=round(asked * answer),
             most_completion_tokens=self.most_completion, expected_usd=prompt_usd + self.completion_usd * answer,
-            most_usd=self.most_usd, measured=self.measured if enough else 0,
+            most_usd=self.most_usd, repairs=self.repairs, measured=self.measured if enough else 0,
         )  # fmt: skip
 
 

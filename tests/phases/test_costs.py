@@ -123,6 +123,26 @@ def test_batches_repairs_and_failures_in_the_estimate(
     assert costs.estimate(plan, layout, store, settings(retry_failed=True)).total.known == 3
 
 
+def test_stored_replies_that_are_to_be_mended_are_in_the_estimate(
+    plan: Plan, layout: Layout, store: ReplyStore, settings: Made, server: OpenAIServer
+) -> None:
+    good = server.reply
+    server.reply = lambda payload: answer("of no form") if kind_of(payload) == "short_form" else good(payload)
+    first = ask_all(generate.asks(plan, layout), store, settings())
+    assert costs.estimate(plan, layout, store, settings()).total.calls == 0
+    told = costs.estimate(plan, layout, store, settings(repairs=1))
+    found = _by_kind(told)
+    assert (found["description"].repairs, found["description"].expected_usd) == (0, 0)
+    assert found["short_form"].repairs == told.total.calls == found["short_form"].requests
+    assert 0 < told.total.expected_usd < told.total.most_usd
+    then = ask_all(generate.asks(plan, layout), store, settings(repairs=1), hooks=generate.hooks(plan))
+    assert (then.repairs, then.answered) == (told.total.calls, 0)
+    assert 0 < then.spent_usd <= told.total.most_usd
+    done = costs.estimate(plan, layout, store, settings(repairs=1)).total
+    assert (done.calls, done.expected_usd) == (0, 0)
+    assert done.known_usd == pytest.approx(first.spent_usd + then.spent_usd)
+
+
 def test_repeats_are_counted_once(plan: Plan, layout: Layout, store: ReplyStore, settings: Made) -> None:
     before = costs.estimate(plan, layout, store, settings()).total
     path = requests_of(plan, layout, "description")[0]
