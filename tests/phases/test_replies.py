@@ -124,6 +124,14 @@ def test_nothing_to_list_and_names_that_are_none(out: Path, osprey_data: Run) ->
     assert osprey_data("replies", "forget", "--out", out).code == 1
 
 
+@pytest.mark.parametrize("url", ["out/work/replies.sqlite", "postgresql://host:port/replies"])
+def test_a_store_that_is_no_url(osprey_data: Run, url: str) -> None:
+    ran = osprey_data("replies", "list", "--replies", url)
+    assert ran.code == 1
+    assert "no reply store at that URL" in ran.err
+    assert "sqlite:///folder/replies.sqlite" in ran.err
+
+
 def test_show_tells_a_reply_with_its_prompt(out: Path, osprey_data: Run) -> None:
     key = _key(out, "reply_format")
     ran = osprey_data("replies", "show", key[:10], "--out", out)

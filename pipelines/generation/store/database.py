@@ -29,6 +29,7 @@ CONNECT_S = 15
 """How long PostgreSQL may take to accept a connection."""
 ATTEMPTS = 5
 """Of a transaction that PostgreSQL broke off because it and another one waited for each other."""
+A_URL = "Give a URL such as sqlite:///folder/replies.sqlite or postgresql://user@host/database."
 _DEADLOCK = ("40P01", "40001")
 _SECRETS = ("password", "sslpassword", "passfile")
 
@@ -136,12 +137,15 @@ def readable(url: str) -> str:
         shown = {name: "***" for name in parsed.query if name in _SECRETS}
         return parsed.update_query_dict(shown).render_as_string(hide_password=True)
     except (sa.exc.SQLAlchemyError, ValueError):
-        return "of that URL"
+        return "that URL"
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of an SQLite database; None for others."""
-    parsed = sa.make_url(_full(url))
+    """The file of an SQLite database; None for others, and for what is no URL, as opening it tells."""
+    try:
+        parsed = sa.make_url(_full(url))
+    except (sa.exc.SQLAlchemyError, ValueError):
+        return None
     named = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:")
     return Path(str(parsed.database)) if named else None
 
@@ -160,14 +164,14 @@ def _connect(url: str) -> sa.Engine:
     except ImportError as error:
         raise GenerationError(f"no reply store at {readable(url)}: {error}", hint=_driver(url)) from None
     except (sa.exc.SQLAlchemyError, OSError, ValueError) as error:
-        raise GenerationError(f"no reply store at {readable(url)}: {error}", hint="Give a database URL.") from None
+        raise GenerationError(f"no reply store at {readable(url)}: {error}", hint=A_URL) from None
     return engine
 
 
 def _driver(url: str) -> str:
     if url.startswith("postgres"):
         return 'PostgreSQL needs its driver: pip install "osprey-data[postgres]"'
-    return "Give a URL such as sqlite:///folder/replies.sqlite or postgresql://user@host/database."
+    return A_URL
 
 
 def _engine(url: sa.URL) -> sa.Engine:
