@@ -47,8 +47,8 @@ setup(
         "llm-test": ["gguf", "transformers[serving]>=5.23"],
         "dev": [
             "duckdb", "fastapi", "httptools", "hypothesis", "jsonschema", "mypy", "pandas-stubs", "psutil",
-            "psycopg[binary]", "pytest", "pytest-timeout", "pytest-xdist", "python-multipart", "ruff", "types-PyYAML", "uvicorn",
-            "uvloop",
+            "psycopg[binary]", "pytest", "pytest-timeout", "pytest-xdist", "python-multipart", "ruff",
+            "types-PyYAML", "uvicorn", "uvloop",
         ],
     },
     entry_points={"console_scripts": ["osprey-data = pipelines.cli:main"]},
