@@ -37,6 +37,9 @@ class Shared:
         self.stop = asyncio.Event()
         self.retries = 0
         self.uncounted = 0
+        self.overcharged = 0
+        self.excess = prices.Tokens(0, 0)
+        """The most tokens that the server has counted beyond a bound; later requests are expected to have them too."""
 
     def halt(self) -> None:
         """Send nothing more."""
@@ -108,7 +111,7 @@ class Call:
         ticket = await self.shared.limiter.admit(self._tokens)
         used = None
         try:
-            async with self.shared.budget.reserve(self._price.cost(self._bound)) as reservation:
+            async with self.shared.budget.reserve(self._most_usd()) as reservation:
                 body = await self.shared.body(self.ask)
                 await self.shared.ready()
                 self.attempts += 1
@@ -147,11 +150,27 @@ class Call:
             self.shared.limiter.learn(ticket, answer.limits)
         completion = answer.completion
         tokens = completion.tokens or self._uncounted(completion)
+        self._compare(tokens)
         return Reply(
             key=self.ask.key, text=completion.text, finish_reason=completion.finish_reason, model=completion.model,
             prompt_tokens=tokens.prompt, completion_tokens=tokens.completion, cost_usd=self._price.cost(tokens),
             attempts=self.attempts, at_risk_usd=self.at_risk_usd, repair_of=self.ask.repair_of,
         )  # fmt: skip
+
+    def _most_usd(self) -> float:
+        excess = self.shared.excess
+        bound = self._bound
+        return self._price.cost(prices.Tokens(bound.prompt + excess.prompt, bound.completion + excess.completion))
+
+    def _compare(self, tokens: prices.Tokens) -> None:
+        """A server may count more than there can be, for a long prompt of its own or for thinking beyond the limit."""
+        excess = self.shared.excess
+        prompt, completion = tokens.prompt - self._bound.prompt, tokens.completion - self._bound.completion
+        if prompt > 0 or completion > 0:
+            self.shared.overcharged += 1
+        if prompt > excess.prompt or completion > excess.completion:
+            self.shared.excess = prices.Tokens(max(prompt, excess.prompt), max(completion, excess.completion))
+            logger.warning("the server counts up to %d and %d tokens more than a request has", *self.shared.excess[:2])
 
     def _uncounted(self, completion: Completion) -> prices.Tokens:
         """The server does not say how many tokens it counted: charge the most there can be."""

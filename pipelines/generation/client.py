@@ -52,7 +52,7 @@ class CallError(Exception):
         self.unreachable = unreachable
         """No connection came about."""
         self.may_be_charged = may_be_charged
-        """The request was sent, and the connection broke off before the answer was here."""
+        """The request was sent, and the connection broke off before the answer was here: ours, or a gateway's."""
         self.retry_after_s = retry_after_s
         self.status = status
         """Of HTTP; 0 where no answer came."""
@@ -116,6 +116,8 @@ NO_CHOICE = "no_choice"
 
 _STOP_STATUS = {401, 403, 404}
 _RETRY_STATUS = {408, 409, 429}
+_GATEWAY_STATUS = {502, 504, 524}
+"""Something between us and the server lost it, or did not wait for it: it may have answered."""
 _FILTER_CODES = {FILTERED, "content_policy_violation"}
 _STOP_CODES = {"insufficient_quota", "billing_hard_limit_reached", "account_deactivated"}
 """Codes of a 429 that no waiting will cure."""
@@ -169,7 +171,8 @@ def explain(error: openai.APIError, key: str, timeout_s: float) -> CallError:
         headers = error.response.headers
         return CallError(
             _hide(words, key), verdict_of(error.status_code, error.code), retry_after_s=retry_after(headers),
-            status=error.status_code, code=error.code, limits=rate_headers(headers),
+            may_be_charged=error.status_code in _GATEWAY_STATUS, status=error.status_code, code=error.code,
+            limits=rate_headers(headers),
         )  # fmt: skip
     cause = error.__cause__ or error
     unreachable = _never_sent(error)
@@ -206,8 +209,10 @@ def _completion(body: _Body, asked_model: str) -> Completion:
 def _tokens(usage: _Usage | None) -> Tokens | None:
     if usage is None or usage.prompt_tokens is None or usage.completion_tokens is None:
         return None
+    if usage.prompt_tokens < 0 or usage.completion_tokens < 0:
+        return None
     details = usage.prompt_tokens_details
-    cached = min((details and details.cached_tokens) or 0, usage.prompt_tokens)
+    cached = min(max(0, (details and details.cached_tokens) or 0), usage.prompt_tokens)
     return Tokens(usage.prompt_tokens, usage.completion_tokens, cached)
 
 
@@ -251,4 +256,5 @@ def _seconds(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        return (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
+        moment = parsedate_to_datetime(text)
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 _PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s|d)")
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+MOST_S = 32 * 86400.0
+"""No limit is by more than the month; a larger number is a moment, not a length of time."""
 
 
 class Told(NamedTuple):
@@ -44,7 +46,7 @@ def rate_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def duration(text: str) -> float:
-    """Seconds of `1s`, `6m0s`, `120ms`, `1h2m3.5s` or a bare number; 0.0 for anything else."""
+    """Seconds of `1s`, `6m0s`, `120ms`, `1h2m3.5s` or a bare number; 0.0 for anything else, such as a date."""
     text = text.strip()
     parts = _PARTS.findall(text)
     if parts and "".join(number + unit for number, unit in parts) == text:
@@ -53,4 +55,4 @@ def duration(text: str) -> float:
         seconds = float(text)
     except ValueError:
         return 0.0
-    return seconds if 0 <= seconds < math.inf else 0.0
+    return seconds if 0 <= seconds <= MOST_S else 0.0

@@ -49,6 +49,8 @@ class Outcome(Progress, frozen=True, kw_only=True):
     """Why it stopped before the end; empty when all was asked."""
     uncounted: int = 0
     """Answers whose tokens the server did not count: they are charged with their upper bound."""
+    overcharged: int = 0
+    """Answers that the server counted more tokens for than there can be: the first of them may exceed the budget."""
 
 
 Report = Callable[[Progress], None]

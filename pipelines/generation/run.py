@@ -66,7 +66,11 @@ class Run:
         if self.error is not None:
             raise self.error
         await self._count_rest(unasked or await self.pending.unknown())
-        outcome = Outcome(**self._state(), left=self.left, stopped=self.stopped, uncounted=self.shared.uncounted)
+        shared = self.shared
+        outcome = Outcome(
+            **self._state(), left=self.left, stopped=self.stopped, uncounted=shared.uncounted,
+            overcharged=shared.overcharged,
+        )  # fmt: skip
         logger.info("end: %s", outcome)
         return outcome
 

@@ -21,6 +21,7 @@ from tests.servers.rates import Rates
     [
         ("1s", 1), ("6m0s", 360), ("120ms", 0.12), ("1h2m3.5s", 3723.5), ("1d", 86_400), ("17", 17), ("0", 0),
         (" 2s ", 2), ("soon", 0), ("", 0), ("-3", 0), ("1s!", 0), ("nan", 0), ("inf", 0),
+        ("1741305600", 0), ("2026-03-07T00:00:00Z", 0),
     ],
 )  # fmt: skip
 def test_durations(text: str, seconds: float) -> None:

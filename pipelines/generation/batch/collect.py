@@ -13,6 +13,7 @@ import msgspec
 from openai.types import Batch
 
 from pipelines.generation import prices
+from pipelines.generation.batch.draft import DUST_USD
 from pipelines.generation.batch.lines import Result, read_line
 from pipelines.generation.batch.planner import CHUNK, Planner
 from pipelines.generation.batch.refused import is_queue_full, server_at_fault, validation_errors
@@ -115,10 +116,12 @@ class Collector:
     def _reply(self, line: Line, completion: Completion) -> Reply:
         model = str(line.ask.payload["model"])
         tokens = completion.tokens or self._uncounted(line, completion.text)
+        usd = prices.price_of(model, self._settings).cost(tokens)
+        self._tally.overcharged += usd > line.bound_usd + DUST_USD
         return Reply(
             key=line.ask.key, text=completion.text, finish_reason=completion.finish_reason, model=completion.model,
             prompt_tokens=tokens.prompt, completion_tokens=tokens.completion, attempts=line.rounds + 1,
-            cost_usd=prices.price_of(model, self._settings).cost(tokens), repair_of=line.ask.repair_of,
+            cost_usd=usd, repair_of=line.ask.repair_of,
         )  # fmt: skip
 
     def _uncounted(self, line: Line, text: str) -> prices.Tokens:

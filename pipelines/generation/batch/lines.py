@@ -78,6 +78,7 @@ def _refusal(response: _Response) -> CallError:
         body = _error_decoder.decode(response.body).error
     except msgspec.MsgspecError:
         body = None
-    code = body.get("code") if isinstance(body, dict) else None
+    said = body.get("code") if isinstance(body, dict) else None
+    code = said if isinstance(said, str) else None
     words = f"HTTP {response.status_code}: {words_of(body, 'no reason')}"
     return CallError(words, verdict_of(response.status_code, code), status=response.status_code, code=code)

@@ -19,7 +19,7 @@ class Tally:
         self._may_repair = repairs > 0
         self._started_s = time.monotonic()
         self.requests = self.cached = self.answered = self.failed = self.elsewhere = 0
-        self.retries = self.repairs = self.uncounted = self.left = 0
+        self.retries = self.repairs = self.uncounted = self.overcharged = self.left = 0
         self.spent_usd = self.at_risk_usd = 0.0
         self.stopped = ""
         self.rejects: Counter[str] = Counter()
@@ -56,7 +56,10 @@ class Tally:
         self._report(Progress(**self._state()))
 
     def outcome(self) -> Outcome:
-        return Outcome(**self._state(), left=self.left, stopped=self.stopped, uncounted=self.uncounted)
+        return Outcome(
+            **self._state(), left=self.left, stopped=self.stopped, uncounted=self.uncounted,
+            overcharged=self.overcharged,
+        )  # fmt: skip
 
     def _state(self) -> dict[str, Any]:
         in_flight = sum(total for _, total in self.open.values())
