@@ -5,12 +5,13 @@ beside a plain `asyncio.gather` with a semaphore over the same client, which sto
     python -m benchmarks.asking                                # 2,000 requests, 200 ms, 64 in flight
     python -m benchmarks.asking --requests 100000 --latency 0.05   # memory stays flat
 
-The ideal is `in flight / latency` answers a second. One at a time is measured with few requests: its rate does not
-depend on their number.
+The ideal is what a server that is asked by so many at a time, without a pause, needs for all: requests / in flight,
+rounded up, times the latency. One at a time is measured with few requests: its rate does not depend on their number.
 """
 
 import argparse
 import asyncio
+import math
 import os
 import pathlib
 import resource
@@ -43,12 +44,13 @@ class Measured(NamedTuple):
     processor_s: float
     """Of this process, all threads."""
 
-    def told(self, name: str, ideal: float) -> str:
-        """A line of the report; `ideal` in answers a second."""
+    def told(self, name: str, in_flight: int, latency_s: float) -> str:
+        """A line of the report."""
+        ideal_s = math.ceil(self.requests / in_flight) * latency_s
         rate, each_ms = self.requests / self.seconds, 1000 * self.processor_s / self.requests
         return (
             f"{name}: {self.requests:,} requests in {self.seconds:.2f} s, {rate:.1f} a second, "
-            f"{100 * rate / ideal:.1f} % of the ideal, {each_ms:.2f} ms of processor time each"
+            f"{100 * ideal_s / self.seconds:.1f} % of the ideal, {each_ms:.2f} ms of processor time each"
         )
 
 
@@ -115,18 +117,19 @@ def main() -> None:
     parser.add_argument("--only-engine", action="store_true")
     options = parser.parse_args()
     os.environ.setdefault("OPENAI_API_KEY", "none needed")
-    ideal = options.in_flight / options.latency
-    print(f"latency {1000 * options.latency:g} ms, {options.in_flight} in flight: ideal {ideal:.0f} answers a second")
+    many = (options.in_flight, options.latency)
+    load = f"load of the machine before: {os.getloadavg()[0]:.1f}"
+    print(f"latency {1000 * options.latency:g} ms, {options.in_flight} in flight; {load}")
     with serving(options.latency) as base_url, tempfile.TemporaryDirectory() as folder:
         warm = ReplyStore(f"sqlite:///{folder}/warm.sqlite")
         generate(asks(1, "warm"), warm, Settings(base_url=base_url, budget_usd=1.0, price=(0, 0)))
-        print(engine(base_url, options.requests, options.in_flight, folder).told("engine", ideal), flush=True)
+        print(engine(base_url, options.requests, options.in_flight, folder).told("engine", *many), flush=True)
         print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
         if options.only_engine:
             return
-        print(gather(base_url, options.requests, options.in_flight).told("asyncio.gather, nothing stored", ideal))
+        print(gather(base_url, options.requests, options.in_flight).told("asyncio.gather, nothing stored", *many))
         one = gather(base_url, ONE_BY_ONE, 1)
-        print(one.told("one at a time", ideal))
+        print(one.told("one at a time", 1, options.latency))
         whole_s = one.seconds / ONE_BY_ONE * options.requests
         print(f"{options.requests:,} one at a time would take {whole_s:,.0f} s (extrapolated)")
 

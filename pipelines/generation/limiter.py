@@ -11,6 +11,7 @@ server has the last word, so the buckets are our own.
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -77,8 +78,8 @@ class Limiter:
         self._settings = settings
         self._peers = peers
         self._now = asyncio.get_running_loop().time
-        self._turn = asyncio.Lock()
-        self._changed = asyncio.Event()
+        self._waiting: deque[tuple[float, asyncio.Future[Ticket]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
         rates = {"rpm": settings.rpm, "tpm": settings.tpm}
         self._buckets = {name: _of_user(rate, self._now()) for name, rate in rates.items() if rate is not None}
         self._number, self._tokens, self._learnt = 0, 0.0, 0
@@ -92,22 +93,24 @@ class Limiter:
 
         Each ticket is handed back with `done`.
         """
-        async with self._turn:
-            while wait := self._wait_s(tokens):
-                await self._pause(wait)
-            if self.stopped:
-                raise Stopped
-            self._number, self._tokens, self.in_flight = self._number + 1, self._tokens + tokens, self.in_flight + 1
-            for name, bucket in self._buckets.items():
-                bucket.take(_amount(name, tokens))
-            return Ticket(self._number, self._now(), tokens, self._tokens)
+        if self.stopped:
+            raise Stopped
+        future: asyncio.Future[Ticket] = asyncio.get_running_loop().create_future()
+        self._waiting.append((tokens, future))
+        self._let_through()
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self.done(future.result())
+            raise
 
     def done(self, ticket: Ticket, used: float | None = None) -> None:
         """The call ended; `used` tokens were counted, where that is known."""
         self.in_flight -= 1
         if used is not None and (bucket := self._buckets.get("tpm")):
             bucket.take(used - ticket.tokens)
-        self._changed.set()
+        self._let_through()
 
     def answered(self) -> None:
         """A server that answers may be asked a little faster."""
@@ -115,31 +118,31 @@ class Limiter:
         if self._window < self._settings.concurrency:
             self._window = min(float(self._settings.concurrency), self._window + 1 / self._window)
 
-    def learn(self, ticket: Ticket, headers: Mapping[str, str]) -> bool:
-        """Go by what an answer's headers say; whether they said anything. What is older than known is passed over."""
+    def learn(self, ticket: Ticket, headers: Mapping[str, str]) -> None:
+        """Go by what an answer's headers say. What is older than known is passed over."""
         limits = {name: limit for name in ("requests", "tokens") if (limit := told(headers, name))}
         if ticket.number > self._learnt:
             for name, limit in limits.items():
                 self._learnt = ticket.number
                 self._correct(name, limit, ticket)
-        return bool(limits)
 
     def turned_away(self, ticket: Ticket, headers: Mapping[str, str], retry_after_s: float | None) -> None:
         """429: wait as long as the server says; where it says nothing of its limits, send less at a time."""
-        known = self.learn(ticket, headers)
+        self.learn(ticket, headers)
         limits = [limit for name in ("requests", "tokens") if (limit := told(headers, name))]
-        reset_s = max((limit.reset_s for limit in limits if limit.remaining < 1), default=0.0)
-        if retry_after_s is not None:
-            self.hold(retry_after_s)
-        elif reset_s:
-            self.hold(reset_s)
-        else:
+        used_up = [limit.reset_s for limit in limits if limit.remaining < 1]
+        if retry_after_s is not None or used_up:
+            self.hold(max(used_up) if retry_after_s is None else retry_after_s)
+        if ticket.number > self._slowed and not used_up:
+            self._slow_down(told_when=retry_after_s is not None)
+
+    def _slow_down(self, *, told_when: bool) -> None:
+        """Once for all that were in flight together: half as many, and a pause that doubles until one is answered."""
+        self._slowed, self._window = self._number, max(1.0, min(self._window, self.in_flight + 1) / 2)
+        logger.info("the server turned a request away: at most %d in flight for now", self._window)
+        if not told_when:
             self._refused += 1
-            back_off = self._settings.backoff_s * 2.0 ** min(self._refused - 1, 30)
-            self.hold(min(back_off, self._settings.backoff_cap_s))
-        if not known and ticket.number > self._slowed:
-            self._slowed, self._window = self._number, max(1.0, min(self._window, self.in_flight + 1) / 2)
-            logger.info("the server turned a request away: at most %d in flight for now", self._window)
+            self.hold(min(self._settings.backoff_s * 2.0 ** min(self._refused - 1, 30), self._settings.backoff_cap_s))
 
     def hold(self, seconds: float) -> None:
         """Send nothing for so long, but never longer than the settings' cap."""
@@ -148,7 +151,10 @@ class Limiter:
     def stop(self) -> None:
         """Let nothing through any more."""
         self.stopped = True
-        self._changed.set()
+        for _, future in self._waiting:
+            if not future.done():
+                future.set_exception(Stopped())
+        self._waiting.clear()
 
     def words(self) -> str:
         """What the pace is set by, for reading."""
@@ -167,10 +173,32 @@ class Limiter:
         since = self._number - ticket.number if name == "requests" else self._tokens - ticket.tokens_before
         bucket.learn(limit, now - ticket.at, since, now, 1 / self._peers())
 
+    def _let_through(self) -> None:
+        """All that may go now, in their order; for the first that may not, come again when it may."""
+        while self._waiting:
+            tokens, future = self._waiting[0]
+            wait_s = 0.0 if future.done() else self._wait_s(tokens)
+            if wait_s:
+                self._come_again(wait_s)
+                return
+            self._waiting.popleft()
+            if not future.done():
+                future.set_result(self._ticket(tokens))
+
+    def _come_again(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if seconds < math.inf:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._let_through)
+
+    def _ticket(self, tokens: float) -> Ticket:
+        self._number, self._tokens, self.in_flight = self._number + 1, self._tokens + tokens, self.in_flight + 1
+        for name, bucket in self._buckets.items():
+            bucket.take(_amount(name, tokens))
+        return Ticket(self._number, self._now(), tokens, self._tokens)
+
     def _wait_s(self, tokens: float) -> float:
-        """0.0 where the next request may go."""
-        if self.stopped:
-            return 0.0
+        """0.0 where such a request may go now; infinite where it must wait until another one has ended."""
         if self.in_flight >= max(1, int(self._window)):
             return math.inf
         now = self._now()
@@ -178,14 +206,6 @@ class Limiter:
         waits = [self._resume_at - now]
         waits += [bucket.wait_s(_amount(name, tokens), now, share) for name, bucket in self._buckets.items()]
         return max([0.0, *waits])
-
-    async def _pause(self, seconds: float) -> None:
-        """Until the time is up or something has changed."""
-        self._changed.clear()
-        try:
-            await asyncio.wait_for(self._changed.wait(), None if math.isinf(seconds) else seconds)
-        except TimeoutError:
-            return
 
 
 _READABLE = {

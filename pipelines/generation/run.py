@@ -24,9 +24,11 @@ from pipelines.generation.verdicts import Verdicts
 from schemas.errors import BudgetError, GenerationError
 from schemas.records import Reply
 
-READY = 4
-"""Beside what is in flight, this many requests and this part of the concurrency are taken up: ready to be sent, or with
-answers that are being committed. What is in flight at the server is bounded by the limiter."""
+
+def taken_up(concurrency: int) -> int:
+    """How many requests are taken up at a time: those in flight at the server, which the limiter bounds, some that are
+    ready to be sent, and some with answers that are being committed."""
+    return concurrency + concurrency // 2 + 4
 
 
 class Run:
@@ -44,7 +46,7 @@ class Run:
         self.shared = Shared(client, settings, hooks, worker, Budget(draw=self._draw))
         self.writer = Writer(worker.save, partial(_rescued, url), self._halt)
         self.verdicts = Verdicts()
-        self.slots = asyncio.Semaphore(settings.concurrency + READY + settings.concurrency // READY)
+        self.slots = asyncio.Semaphore(taken_up(settings.concurrency))
         self.tasks: set[asyncio.Task[None]] = set()
         self.error: BaseException | None = None
         self.stopped = self.short = ""

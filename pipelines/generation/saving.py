@@ -16,6 +16,9 @@ from schemas.errors import GenerationError
 P = ParamSpec("P")
 T = TypeVar("T")
 
+LINGER_S = 0.02
+"""How long an answer waits for others to be committed with: a commit for each would cost as much processor time as
+asking. The next requests do not wait for it."""
 RETRY_S = 0.5
 """Between two tries to commit what the store did not take."""
 
@@ -63,6 +66,7 @@ class Writer:
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
+            await asyncio.sleep(LINGER_S)
             self._wake.clear()
             group = list(self._waiting)
             try:

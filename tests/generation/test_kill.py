@@ -8,14 +8,12 @@ from typing import Any
 
 import pytest
 
-from pipelines.generation.run import READY
+from pipelines.generation.run import taken_up
 from pipelines.generation.store import ReplyStore
 from tests.generation import asking
 from tests.servers.openai_server import OpenAIServer, payload_id, running
 
 CONCURRENCY = 8
-TAKEN_UP = CONCURRENCY + READY + CONCURRENCY // READY
-"""Most requests of a run that can have been sent and are not stored yet."""
 REQUESTS, KILLS = 500, 50
 
 
@@ -51,7 +49,7 @@ def test_fifty_kills(slow_server: OpenAIServer, tmp_path: Path, quick: Any) -> N
         _wait_until(lambda: slow_server.in_flight == 0)
         paid = {key for key, name in names.items() if slow_server.answered[name] > lost[key]}
         gone = paid - store.errors(names).keys()
-        assert len(gone) <= TAKEN_UP
+        assert len(gone) <= taken_up(CONCURRENCY)
         for key in gone:
             lost[key] += 1
     told = asking.queue()

@@ -41,7 +41,7 @@ def test_a_disk_that_gets_full_stops_the_run_and_loses_nothing(
     asks = [ask(f"q{index}") for index in range(500)]
     store = ReplyStore(f"sqlite:///{small_disk}/replies.sqlite")
     with pytest.raises(GenerationError, match="disk is full") as caught:
-        generate(asks, store, quick(grace_s=0.1))
+        generate(asks, store, quick(grace_s=0.1, lease_s=1.0))
     assert "replies import" in str(caught.value)
     rescued = list(read_lines(caught.value.message.split(" answers are in ")[1].split(":")[0]))
     store.close()

@@ -11,15 +11,13 @@ import pytest
 
 from pipelines.generation import pending
 from pipelines.generation.engine import generate
-from pipelines.generation.run import READY
+from pipelines.generation.run import taken_up
 from pipelines.generation.store import Entry, ReplyStore
 from schemas.records import Reply
 from tests.generation import asking
 from tests.servers import openai_server as faulty
 
 REQUESTS = 600
-TAKEN_UP = 8 + READY + 8 // READY
-"""Most requests of a worker that are on their way."""
 EACH_USD = 18e-6
 """What an answer costs here."""
 
@@ -84,7 +82,7 @@ def test_what_a_killed_worker_had_claimed_is_taken_over(any_url: str, server: An
     told = asking.queue()
     (outcome,) = _ended([asking.started(any_url, quick(), 100, told)], told)
     assert (outcome.answered, outcome.elsewhere) == (100, 0)
-    assert sum(server.answered.values()) <= 100 + 8
+    assert sum(server.answered.values()) <= 100 + taken_up(8)
 
 
 def test_what_another_worker_asks_is_waited_for(any_store: ReplyStore, server: Any, quick: Callable[..., Any]) -> None:
@@ -166,4 +164,4 @@ def test_a_worker_that_slept_sends_nothing_that_another_has_taken_over(any_url: 
     process.join(30)
     assert process.exitcode is not None
     assert server.answered == bought, "it has woken up and asked nothing"
-    assert sum(bought.values()) <= REQUESTS + TAKEN_UP, "bought twice is only what was on its way when it fell asleep"
+    assert sum(bought.values()) <= REQUESTS + taken_up(8), "only what was on its way when it fell asleep"
