@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipelines.generation.store import Entry, ReplyStore, Taken, database, read_lines, rescue, rescued
+from pipelines.generation.store.database import readable
 from pipelines.generation.store.writing import write
 from schemas.errors import GenerationError
 from tests.generation.stores import PAYLOAD, entry, reply
@@ -67,6 +68,14 @@ def test_a_password_stays_out_of_errors() -> None:
     with pytest.raises(GenerationError) as caught:
         ReplyStore("mysql://user:secret@127.0.0.1/db").missing(["k"])
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["postgresql://user:pass@word@127.0.0.1:1/db", "postgresql://user:pass@word@host/db"])
+def test_a_password_with_an_at_sign_is_told_how_to_write_and_shown_by_no_half(url: str) -> None:
+    with pytest.raises(GenerationError, match="%40") as caught:
+        ReplyStore(url).missing(["k"])
+    assert "word@" not in str(caught.value)
+    assert readable(url) == "that URL"
 
 
 @pytest.fixture

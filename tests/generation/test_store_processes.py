@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.generation.store import Looked, ReplyStore, Worker
+from pipelines.generation.store import Looked, ReplyStore, Worker, processes
 from pipelines.generation.store.processes import is_gone, this_process
 from schemas.errors import GenerationError
 from tests.generation.stores import entry
@@ -179,3 +179,17 @@ def test_a_process_that_ended_is_gone_even_while_nobody_has_asked_for_its_status
     assert not is_gone("another machine", pid, mark)
     assert not is_gone(*this_process()[1:])
     assert not is_gone(this_process().place, os.getpid(), "")
+
+
+def test_another_users_process_that_the_system_hides_is_not_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with /proc mounted with `hidepid`."""
+
+    def kill(pid: int, signal: int) -> None:
+        raise PermissionError
+
+    _, place, pid, mark = this_process()
+    monkeypatch.setattr(processes.os, "kill", kill)
+    monkeypatch.setattr(processes, "_mark", lambda pid: "")
+    assert not is_gone(place, pid, mark)
+    monkeypatch.setattr(processes, "_mark", lambda pid: "another")
+    assert is_gone(place, pid, mark), "its number was given to another one"

@@ -60,7 +60,8 @@ class Database:
     def transact(self, work: Callable[[sa.Connection], T], *, durable: bool = True) -> T:
         """Do it in one transaction, committed on return. On SQLite no other one writes meanwhile.
 
-        What need not be `durable` may be undone by a power cut, but by nothing else: claims, which end with it anyway.
+            What need not be `durable` may be undone where the machine with the database, or PostgreSQL itself, breaks down:
+        claims, so that at worst a few requests are asked twice.
         """
         engine = self._open()
         with self._errors_told("written"):
@@ -133,7 +134,7 @@ def among(connection: sa.Connection, column: sa.Column[Any], keys: Sequence[str]
 def readable(url: str) -> str:
     """A database URL without its password."""
     try:
-        parsed = sa.make_url(_full(url))
+        parsed = _parsed(url)
         shown = {name: "***" for name in parsed.query if name in _SECRETS}
         return parsed.update_query_dict(shown).render_as_string(hide_password=True)
     except (sa.exc.SQLAlchemyError, ValueError):
@@ -143,7 +144,7 @@ def readable(url: str) -> str:
 def sqlite_file(url: str) -> Path | None:
     """The file of an SQLite database; None for others, and for what is no URL, as opening it tells."""
     try:
-        parsed = sa.make_url(_full(url))
+        parsed = _parsed(url)
     except (sa.exc.SQLAlchemyError, ValueError):
         return None
     named = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:")
@@ -155,9 +156,17 @@ def _full(url: str) -> str:
     return f"postgresql://{url.removeprefix('postgres://')}" if url.startswith("postgres://") else url
 
 
+def _parsed(url: str) -> sa.URL:
+    """ValueError for what is no URL; one with two @ would show the end of its password as the name of its host."""
+    parsed = sa.make_url(_full(url))
+    if "@" in (parsed.host or ""):
+        raise ValueError("it has two @; one in a user or password is written as %40")
+    return parsed
+
+
 def _connect(url: str) -> sa.Engine:
     try:
-        parsed = sa.make_url(_full(url))
+        parsed = _parsed(url)
         if (file := sqlite_file(url)) is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
         engine = _engine(parsed)

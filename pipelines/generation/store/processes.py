@@ -30,15 +30,13 @@ def is_gone(place: str, pid: int, mark: str) -> bool:
     """Whether the process has ended for certain: never said of another machine's."""
     if place != _place(socket.gethostname()):
         return False
-    if mark:
-        return _mark(pid) != mark
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    except PermissionError:
-        return False
-    return False
+    except PermissionError:  # another user's, of which the system may not show us more than that it is there
+        return bool(mark) and _mark(pid) not in ("", mark)
+    return bool(mark) and _mark(pid) != mark
 
 
 def _place(host: str) -> str:
