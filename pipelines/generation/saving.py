@@ -25,6 +25,7 @@ RETRY_S = 0.5
 Save = Callable[[Sequence[Entry]], None]
 Rescue = Callable[[Sequence[Entry]], str]
 """Writes answers to a file, and says where they are and what to do with them."""
+Waiting = tuple[Sequence[Entry], "asyncio.Future[None]"]
 
 
 class Writer:
@@ -35,7 +36,7 @@ class Writer:
         self._rescue = rescue
         self._on_trouble = on_trouble
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="reply store")
-        self._waiting: list[tuple[Sequence[Entry], asyncio.Future[None]]] = []
+        self._waiting: list[Waiting] = []
         self._wake = asyncio.Event()
         self._task = asyncio.create_task(self._run())
         self.trouble: GenerationError | None = None
@@ -70,7 +71,7 @@ class Writer:
             self._wake.clear()
             group = list(self._waiting)
             try:
-                await self.call(self._commit, [entry for entries, _ in group for entry in entries])
+                await self.call(self._commit_group, group)
             except GenerationError as error:
                 self._note(error)
                 await asyncio.sleep(RETRY_S)
@@ -83,10 +84,14 @@ class Writer:
                     if not future.done():
                         future.set_exception(error)
                 return
-            del self._waiting[: len(group)]
             for _, future in group:
                 if not future.done():
                     future.set_result(None)
+
+    def _commit_group(self, group: list[Waiting]) -> None:
+        """In the store's thread, so that `close`, which waits for it, does not commit the same answers once more."""
+        self._commit([entry for entries, _ in group for entry in entries])
+        del self._waiting[: len(group)]
 
     def _note(self, error: GenerationError) -> None:
         if self.trouble is None:

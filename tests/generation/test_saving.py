@@ -111,6 +111,31 @@ def test_what_waits_is_committed_together() -> None:
     assert groups == [1, 20]
 
 
+def test_what_is_being_committed_when_a_run_breaks_off_is_committed_once() -> None:
+    """Committed twice, its dollars would be booked twice."""
+    groups: list[list[str]] = []
+    began, gate = threading.Event(), threading.Event()
+
+    def save(entries: Any) -> None:
+        began.set()
+        gate.wait(10)
+        groups.append([one.reply.key for one in entries])
+
+    async def run() -> None:
+        writer = Writer(save, lambda entries: "", lambda: None)
+        saving = asyncio.create_task(writer.save([entry("first")]))
+        await asyncio.get_running_loop().run_in_executor(None, began.wait, 10)
+        late = asyncio.create_task(writer.save([entry("late")]))
+        await asyncio.sleep(0)
+        for task in (saving, late):
+            task.cancel()
+        threading.Timer(0.05, gate.set).start()
+        await writer.close()
+
+    asyncio.run(run())
+    assert groups == [["first"], ["late"]]
+
+
 def test_a_fault_of_ours_is_heard_and_the_answers_are_rescued() -> None:
     rescued: list[Entry] = []
 
