@@ -1,10 +1,12 @@
 """What the command line shows of the reply store: counts, lists, one reply in full, owners."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -12,12 +14,21 @@ from pipelines import console
 from pipelines.generation.store.inspection import OwnerLine, Stored
 from pipelines.phases.stored import Judged
 from schemas import ledger
+from schemas.records import Reply
 
 SHORT_KEY = 12
 """Characters of a key that are shown: enough to tell it from millions."""
 TEXT = 60
 """Characters of a reply in a list."""
+LEAST_TEXT = 16
+"""Of it where the terminal is narrow."""
+SPARE = ("when", "model", "tokens", "cost")
+"""Columns that a narrow terminal does without, in this order."""
+GAP = 2
 MOST_OWNERS = 30
+
+_COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Control characters but for tabs and line ends."""
 
 
 class Group(NamedTuple):
@@ -57,20 +68,43 @@ def counts(found: Counts) -> None:
 
 
 def newest(found: Sequence[Judged]) -> None:
-    """A line a reply."""
-    table = Table("key", "kind", "worth", "model", "tokens", "cost", "when", "text", box=None, pad_edge=False)
-    for one in found:
-        reply = one.reply
-        words = " ".join((reply.error or reply.text).split())
-        table.add_row(
-            one.ask.key[:SHORT_KEY], *group(one), Text(reply.model),
-            f"{reply.prompt_tokens + reply.completion_tokens:,}", usd(reply.cost_usd), when(one.answered_at),
-            Text(words[:TEXT] + (" ..." if len(words) > TEXT else ""), no_wrap=True, overflow="ellipsis"),
-        )  # fmt: skip
-    for column in table.columns[:-1]:  # only the text gives way where the terminal is narrow
-        column.no_wrap = True
+    """A line a reply; on a narrow terminal without what tells least."""
+    columns = {
+        "key": [one.ask.key[:SHORT_KEY] for one in found], "kind": [group(one).kind for one in found],
+        "worth": [group(one).worth for one in found], "model": [one.reply.model for one in found],
+        "tokens": [f"{figures(one)['tokens']:,}" for one in found], "cost": [usd(one.reply.cost_usd) for one in found],
+        "when": [when(one.answered_at) for one in found], "text": [_beginning(one.reply) for one in found],
+    }  # fmt: skip
+    table, shown = Table(box=None, pad_edge=False), _fitting(columns)
+    for name in shown:  # only the text gives way
+        table.add_column(name, no_wrap=name != "text", justify="right" if name in ("tokens", "cost") else "left")
+    for cells in zip(*(columns[name] for name in shown), strict=True):
+        table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in cells))
     console.out.print()
-    console.show(_right(table, 4, 6))
+    console.show(table)
+
+
+def _fitting(columns: Mapping[str, Sequence[str]]) -> list[str]:
+    """The columns that have room on the terminal, if need be with less of the text, which comes last."""
+    widths = {name: max(map(cell_len, [name, *cells])) + GAP for name, cells in columns.items()}
+    widths["text"] = LEAST_TEXT
+    kept = list(columns)
+    for name in SPARE:
+        if not console.out.is_terminal or sum(widths[one] for one in kept) <= console.out.width:
+            break
+        kept.remove(name)
+    return kept
+
+
+def _beginning(reply: Reply) -> str:
+    """Of an answer or an error, in one line."""
+    words = plain(" ".join((reply.error or reply.text).split()))
+    return words[:TEXT] + (" ..." if len(words) > TEXT else "")
+
+
+def plain(text: str) -> str:
+    """Without the characters by which a text could command the terminal that shows it."""
+    return _COMMANDS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def one_reply(one: Stored, reason: str) -> None:
@@ -96,7 +130,7 @@ def one_reply(one: Stored, reason: str) -> None:
 def section(title: str, text: str) -> None:
     """A heading and what is under it."""
     console.out.print(f"\n{title}", style="bold", markup=False)
-    console.out.print(text, markup=False)
+    console.out.print(plain(text), markup=False)
 
 
 def owners(found: Sequence[OwnerLine]) -> None:

@@ -1,5 +1,6 @@
 """The commands that look into the reply store, on the replies of a real run: good ones, bad ones, failed ones."""
 
+import io
 import json
 import shutil
 import sqlite3
@@ -10,9 +11,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from pipelines import console
 from pipelines.generation.store import ReplyStore
 from pipelines.phases import judging
+from schemas.records import Reply
 from tests.phases import outputs
 from tests.phases.conftest import Run, good_text, kind_of
 from tests.servers.openai_server import OpenAIServer, Payload, answer, http_error, last_text
@@ -93,6 +97,28 @@ def test_list_counts_by_kind_and_reason_and_shows_the_newest(out: Path, osprey_d
     total = next(line.split() for line in ran.out.splitlines() if line.startswith("all "))
     assert total == ["all", "16", f"{tokens:,}", f"${usd:,.4f}"]
     assert "the newest 3 of 16" in ran.out
+
+
+def test_a_narrow_terminal_shows_keys_and_worths_whole(
+    out: Path, osprey_data: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = io.StringIO()
+    monkeypatch.setattr(console, "out", Console(file=said, width=80, force_terminal=True, color_system=None))
+    assert osprey_data("replies", "list", "--out", out, "--failed").code == 0
+    key = _key(out, "request_failed")[:12]
+    line = next(line for line in said.getvalue().splitlines() if line.startswith(key))
+    assert line.split()[:3] == [key, "description", "request_failed"]
+    assert "HTTP 400" in line
+    assert max(map(len, said.getvalue().splitlines())) <= 80
+
+
+def test_a_reply_gives_the_terminal_no_commands(out: Path, osprey_data: Run) -> None:
+    odd = Reply(key="0" * 64, text="\x1b[2Ja\x9bb\tc\nd", finish_reason="stop", model="m")
+    ReplyStore(f"sqlite:///{out}/work/replies.sqlite").save(odd, "description", {})
+    for told in ("list", "show 000000"):
+        ran = osprey_data("replies", *told.split(), "--out", out)
+        assert "[2Ja" in ran.out
+        assert not {"\x1b", "\x9b"} & set(ran.out)
 
 
 @pytest.mark.parametrize(
