@@ -173,3 +173,29 @@ def test_no_more_are_in_flight_than_allowed_with_retries(server: Any, store: Any
     assert outcome.answered == 60
     assert server.most_in_flight <= 5
     assert list(itertools.chain(server.asked.values())) == [2] * 60
+
+
+def test_workers_of_a_purse_share_the_rate() -> None:
+    async def run() -> None:
+        limiter = Limiter(Settings(concurrency=64, rpm=600.0), peers=lambda: 2)
+        began = time.monotonic()
+        for _ in range(15):
+            limiter.done(await limiter.admit(1))
+        assert time.monotonic() - began >= 0.95, "ten at once, then five a second"
+        assert limiter.words() == "600 requests a minute (yours), shared by 2 workers"
+
+    asyncio.run(run())
+
+
+def test_who_gives_up_waiting_leaves_the_place_to_others() -> None:
+    async def script(limiter: Limiter) -> None:
+        first = await limiter.admit(1)
+        second, third = (asyncio.create_task(limiter.admit(1)) for _ in range(2))
+        await asyncio.sleep(0)
+        limiter.done(first)
+        second.cancel()  # it was let through, and does not know yet
+        await asyncio.wait({second})
+        limiter.done(await asyncio.wait_for(third, 5))
+        assert limiter.in_flight == 0
+
+    _limited(Settings(concurrency=1), script)
