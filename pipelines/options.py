@@ -82,7 +82,7 @@ Repair = Annotated[
     int,
     typer.Option(
         min=0, max=1,
-        help="1: a reply that fails its checks is shown to the model once, with what is wrong. Costs about as much as "
+        help="1: a reply that fails its checks is shown to the model once, with what is wrong. Costs rather more than "
         "the reply did, from the same budget.",
     ),
 ]  # fmt: skip
