@@ -15,6 +15,7 @@ from pipelines.generation.store.batches import Batches
 from pipelines.generation.store.tables import owners
 from schemas.errors import GenerationError
 from tests.generation.batches import nothing_held
+from tests.generation.stores import set_owner
 from tests.servers import openai_server as answers
 from tests.servers.batch_api import expired
 
@@ -181,6 +182,46 @@ def test_what_a_live_run_looks_after_is_not_cancelled(server, api, store, batche
         with store.database.reading() as connection:
             purse = connection.execute(sa.select(owners.c.purse).where(owners.c.kind == "batch")).scalar()
         assert purse == "live"
+
+
+def test_a_batch_that_the_server_does_not_know_is_given_up_by_cancelling(server, api, store, batched, asks) -> None:
+    """Otherwise its requests could not be asked for ever."""
+    api.held = True
+    run_batches(asks(10), store, batched(batch_wait_s=0.02))
+    set_aside = api.batches.pop("batch_0001")
+    with pytest.raises(GenerationError, match="No batch found") as raised:
+        run_batches(asks(10), store, batched())
+    assert "--cancel" in raised.value.hint
+    assert cancel_open(store, batched()).at_risk_usd > 0
+    nothing_held(store)
+    assert _committed(store) >= sum(_bound_usd(line["body"]) for line in set_aside.lines) - SLACK
+    api.held = False
+    assert run_batches(asks(10), store, batched()).answered == 10
+
+
+@pytest.mark.parametrize("call", ["upload", "create"])
+def test_a_batch_that_is_taken_over_while_it_is_sent_is_left_to_the_other_run(
+    server, api, store, batched, asks, call
+) -> None:
+    """The machine slept in between, say: the requests are asked by the one that took over, and by nobody else."""
+    keys, taken = [one.key for one in asks(5)], list[Any]()
+    with store.worker("other", 1.0) as other:
+
+        def take_over(name: str, before: int) -> None:
+            if name == call and before == 0:
+                asleep = sa.and_(owners.c.purse == "first", owners.c.kind == "worker")
+                with store.database.reading() as connection:
+                    first = connection.execute(sa.select(owners.c.id).where(asleep)).scalar_one()
+                set_owner(store, first, expires=1.0)
+                taken.extend(Batches(store.database).take_over(other, server.base_url))
+
+        api.fault = take_over
+        with pytest.raises(GenerationError, match="another one"):
+            run_batches(asks(5), store, batched(purse="first"))
+        assert {batch.id for batch in api.batches.values()} <= ({"batch_0001"} if call == "create" else set())
+        (row,) = taken
+        assert Batches(store.database).under_way()[0].worker == row.worker == other.id
+        assert set(other.look(keys).elsewhere.values()) == {row.owner}
 
 
 def test_a_batch_that_somebody_else_cancels_is_planned_again(server, api, store, batched, asks) -> None:

@@ -1,6 +1,7 @@
 """Stop what is under way at the server, and keep what was answered."""
 
 import time
+from contextlib import suppress
 from uuid import uuid4
 
 import msgspec
@@ -9,8 +10,9 @@ from pipelines.generation.ask import Hooks
 from pipelines.generation.batch.collect import Collector
 from pipelines.generation.batch.planner import Planner
 from pipelines.generation.batch.sending import Sender
-from pipelines.generation.batch.server import OVER, BatchServer
+from pipelines.generation.batch.server import OVER, BatchServer, Gone
 from pipelines.generation.batch.tally import Tally, counted
+from pipelines.generation.log import logger
 from pipelines.generation.progress import Outcome, Report, quiet
 from pipelines.generation.settings import Settings
 from pipelines.generation.store import ReplyStore, Worker
@@ -21,8 +23,8 @@ from schemas.errors import GenerationError
 def cancel_open(store: ReplyStore, settings: Settings, progress: Report = quiet) -> Outcome:
     """Cancel every batch of the settings' server, store what was answered, and free the other requests.
 
-    A batch that is just ending is collected like any other. Returns when the server has stopped them all, which may
-    take ten minutes.
+    A batch that is just ending is collected like any other, one that the server does not know is given up. Returns when
+    the server has stopped them all, which may take ten minutes.
 
     Raises:
         GenerationError: another run looks after them, or the server refuses.
@@ -60,7 +62,8 @@ class _Cancelling:
         found = [(row, self._sender.take_up(row)) for row in rows]
         waiting = [row for _, row in found if row is not None]
         for row in waiting:
-            self._server.cancel(row.batch_id)
+            with suppress(Gone):  # found again, and given up, below
+                self._server.cancel(row.batch_id)
             self._tally.open[row.id] = (0, row.requests)
         self._tally.report()
         while waiting:
@@ -72,9 +75,13 @@ class _Cancelling:
             self._batches.forget(row.id)
 
     def _is_over(self, row: BatchRow) -> bool:
-        batch = self._server.retrieve(row.batch_id)
-        if batch.status not in OVER:
-            return False
-        self._collector.collect(row, batch)
+        try:
+            batch = self._server.retrieve(row.batch_id)
+            if batch.status not in OVER:
+                return False
+            self._collector.collect(row, batch)
+        except Gone as error:
+            logger.warning("batch %s is given up: %s", row.batch_id, error.message)
+            self._collector.give_up(row)
         del self._tally.open[row.id]
         return True

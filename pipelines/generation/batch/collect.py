@@ -28,6 +28,9 @@ from pipelines.generation.verdicts import REFUSED_AFTER
 from schemas.errors import GenerationError
 from schemas.records import Reply
 
+LOST = "lost"
+"""Of a batch that the server does not know."""
+
 
 class Collected(NamedTuple):
     """How a batch ended."""
@@ -69,6 +72,11 @@ class Collector:
         if row.file_id:
             self._server.delete(row.file_id)
         return told
+
+    def give_up(self, row: BatchRow) -> None:
+        """The server does not have a batch any more. What it was not seen to answer may be charged, and is free."""
+        self._rest(_Part(row), LOST, asked=True)
+        self._batches.end(row)
 
     def fail(self, line: Line, words: str) -> None:
         """A request has failed for good before it came into a batch."""
@@ -181,7 +189,7 @@ class Collector:
         while found := self._batches.open_lines(part.row, after, CHUNK):
             after = found[-1][0]
             lines = [line for _, line in found]
-            if status == "completed":
+            if status in ("completed", LOST):
                 lost_usd += sum(line.bound_usd for line in lines if line.ask.key not in part.words)
             said = {line.ask.key: part.words.get(line.ask.key, f"the batch is {status}") for line in lines}
             over = [line for line in lines if asked and line.rounds + 1 >= self._settings.max_attempts]

@@ -30,10 +30,10 @@ class Sender:
         """
         try:
             file_id = self._server.upload(file, file_name(row))
-            row = self._batches.change(row.id, state=UPLOADED, file_id=file_id)
+            row = self._batches.change(row, state=UPLOADED, file_id=file_id)
             batch = self._create(row)
         except (QueueFull, GenerationError):
-            self._give_up(self._batches.get(row.id))
+            self._give_up(self._batches.get(row.id)._replace(worker=row.worker))
             raise
         return self._adopt(row, batch)
 
@@ -49,12 +49,15 @@ class Sender:
 
     def _adopt(self, row: BatchRow, batch: Batch | None) -> BatchRow | None:
         if batch is not None:
-            return self._batches.change(row.id, state=OPEN, batch_id=batch.id)
+            return self._batches.change(row, state=OPEN, batch_id=batch.id)
         self._give_up(row)
         return None
 
     def _give_up(self, row: BatchRow) -> None:
-        """It is not at the server, and will not be: its file is deleted, its requests are free."""
+        """It is not at the server, and will not be: its file is deleted, its requests are free. Unless another run
+        looks after it by now, whose business this is then."""
+        if self._batches.get(row.id).worker != row.worker:
+            return
         self._batches.end(row)
         if row.file_id:
             self._server.delete(row.file_id)
@@ -62,7 +65,7 @@ class Sender:
     def _create(self, row: BatchRow) -> Batch | None:
         """Create. Only where the server turns the call away as one too many is it made again: after any other failure
         the server may have the batch, or get it yet."""
-        row, wait_s = self._batches.change(row.id, state=CREATING), self._settings.backoff_s
+        row, wait_s = self._batches.change(row, state=CREATING), self._settings.backoff_s
         for attempt in range(self._settings.max_attempts):
             try:
                 return self._server.create(row.file_id, row.id)

@@ -167,8 +167,16 @@ class Unreachable(GenerationError):
     """The server did not do its part this time; it may do so later."""
 
 
+class Gone(GenerationError):
+    """The server does not know a batch or a file: it was deleted, has expired, or belongs to another account."""
+
+
 def server_error(what: str, error: CallError) -> GenerationError:
     """A failed call in words for users."""
+    if error.status == 404:
+        hint = "Check OPENAI_BASE_URL, the account, and that the server has a Batch API (--mode online needs none). "
+        again = "A batch that is gone for good is given up by --mode batch --cancel: its requests are free then."
+        return Gone(f"{what}: {error.words}", hint=hint + again)
     if error.verdict is Verdict.STOP:
         hint = "Check OPENAI_API_KEY, OPENAI_BASE_URL and the account, and that the server has a Batch API "
         return GenerationError(f"{what}: {error.words}", hint=hint + "(--mode online needs none).")

@@ -17,6 +17,7 @@ from pipelines.generation.store import claims as claiming
 from pipelines.generation.store.database import Database, among, clock
 from pipelines.generation.store.owners import Worker
 from pipelines.generation.store.tables import batch_lines, batches, claims, owners
+from schemas.errors import GenerationError
 from schemas.keys import canonical_json
 
 DRAFT = "draft"
@@ -95,12 +96,19 @@ class Batches:
 
         worker.hand_over(keys, usd, f"batch {batch}", ready)
 
-    def change(self, batch: str, **values: str) -> BatchRow:
-        """Set `state`, `file_id` or `batch_id`; the batch as it stands then."""
+    def change(self, row: BatchRow, **values: str) -> BatchRow:
+        """Set `state`, `file_id` or `batch_id`; the batch as it stands then.
+
+        GenerationError where another run looks after it by now, because this one slept.
+        """
 
         def work(connection: sa.Connection) -> BatchRow:
-            _update(connection, batch, values)
-            return _rows(connection, batches.c.id == batch)[0]
+            if not _update(connection, row.id, values, sa.and_(batches.c.worker == row.worker, _under_way())):
+                raise GenerationError(
+                    "this run slept for longer than its lease, and another one looks after its batch",
+                    hint="Run the same command again: it goes on with what is left.",
+                )
+            return _rows(connection, batches.c.id == row.id)[0]
 
         return self._database.transact(work)
 
@@ -193,8 +201,11 @@ class Batches:
 
 
 def _handed_over(server: str | None) -> sa.ColumnElement[bool]:
-    under_way = batches.c.state.in_((READY, UPLOADED, CREATING, OPEN))
-    return under_way if server is None else sa.and_(under_way, batches.c.server == server)
+    return _under_way() if server is None else sa.and_(_under_way(), batches.c.server == server)
+
+
+def _under_way() -> sa.ColumnElement[bool]:
+    return batches.c.state.in_((READY, UPLOADED, CREATING, OPEN))
 
 
 def _rows(connection: sa.Connection, where: sa.ColumnElement[bool]) -> list[BatchRow]:
@@ -202,9 +213,10 @@ def _rows(connection: sa.Connection, where: sa.ColumnElement[bool]) -> list[Batc
     return [BatchRow(*row) for row in connection.execute(query)]
 
 
-def _update(connection: sa.Connection, batch: str, values: dict[str, Any]) -> None:
+def _update(connection: sa.Connection, batch: str, values: dict[str, Any], only: Any = sa.true()) -> bool:  # noqa: B008
+    """Whether there was such a batch."""
     stamped = {**values, "changed": clock(connection)} if "state" in values else values
-    connection.execute(sa.update(batches).where(batches.c.id == batch).values(stamped))
+    return bool(connection.execute(sa.update(batches).where(batches.c.id == batch, only).values(stamped)).rowcount)
 
 
 def _alone(connection: sa.Connection, row: BatchRow, now: float) -> bool:

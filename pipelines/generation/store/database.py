@@ -60,7 +60,7 @@ class Database:
     def transact(self, work: Callable[[sa.Connection], T], *, durable: bool = True) -> T:
         """Do it in one transaction, committed on return. On SQLite no other one writes meanwhile.
 
-            What need not be `durable` may be undone where the machine with the database, or PostgreSQL itself, breaks down:
+        What need not be `durable` may be undone where the machine with the database breaks down, or PostgreSQL itself:
         claims, so that at worst a few requests are asked twice.
         """
         engine = self._open()
