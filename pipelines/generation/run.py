@@ -85,6 +85,7 @@ class Run:
         finally:
             self._halt()
             await self._wind_down()
+            self.report(Progress(**self._state()))
 
     async def _feed(self, fresh: list[Ask]) -> list[Ask]:
         """Begin with every request, while the next chunk is read and claimed."""

@@ -92,7 +92,7 @@ class Asker(beam.DoFn):
             part = Part(outcome=_outcome(desk.now), error=error.message, hint=error.hint, ended=True)
         except OSError as error:
             part = Part(outcome=_outcome(desk.now), error=str(error), hint="Look at OUT and its disk.", ended=True)
-        if part.error or part.outcome.stopped:
+        if part.error:  # one that has no dollars left lets the others use theirs
             storage.write_bytes(storage.join(folder, STOP), b"")
         _write(folder, share, part)
         return part

@@ -160,15 +160,19 @@ def test_an_interrupt_keeps_the_answers_in_flight_and_asks_no_more(server, store
 
 def test_an_interrupt_does_not_wait_for_ever(server, store, quick, ask) -> None:
     server.fault = lambda payload, before: faulty.hang
+    seen: list[Any] = []
 
     async def cancelled() -> None:
-        task = asyncio.create_task(answer_all([ask("q")], store, quick(grace_s=0.1, timeout_s=60.0)))
+        settings = quick(grace_s=0.1, timeout_s=60.0)
+        task = asyncio.create_task(answer_all([ask("q")], store, settings, seen.append))
         await asyncio.sleep(0.2)
         task.cancel()
         await asyncio.wait_for(task, 3)
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(cancelled())
+    assert seen[-1].in_flight == 0
+    assert seen[-1].at_risk_usd > 0, "what was given up may be charged, and is told"
 
 
 def test_a_second_interrupt_gives_up_what_is_in_flight_and_claims_are_free(server, store, quick, ask) -> None:

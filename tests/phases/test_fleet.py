@@ -20,10 +20,11 @@ from pipelines.phases.layout import Layout
 from pipelines.phases.plan import read_plan
 from pipelines.phases.running import Running
 from schemas.errors import GenerationError
+from schemas.keys import request_key
 from tests.phases.conftest import Run, good_text
 from tests.phases.planned import layout, planned, settings
 from tests.servers import postgres
-from tests.servers.openai_server import OpenAIServer, answer, http_error
+from tests.servers.openai_server import Late, OpenAIServer, answer, http_error
 from tests.servers.postgres import PostgresServer
 from tests.servers.rates import Bucket, Rates
 
@@ -94,6 +95,20 @@ def test_workers_share_one_budget(
     assert store.spent_usd() == pytest.approx(outcome.spent_usd) == pytest.approx(0.002 * server.calls)
     assert outcome.answered + outcome.left == plan.requests
     assert "budget" in outcome.stopped
+
+
+def test_a_worker_without_dollars_lets_the_other_one_wait_for_its_answers(
+    layout: Layout, sqlite: ReplyStore, server: OpenAIServer, settings: Callable[..., Settings]
+) -> None:
+    """They are paid for, and take longer than an interrupted run would wait."""
+    slow = Share(1, 2)
+    server.reply = lambda payload: answer(good_text(payload), usage=(1000, 1000))
+    server.fault = lambda payload, before: Late(2.5) if slow.holds(request_key(payload)) else None
+    chosen = settings(budget_usd=0.15, concurrency=2, grace_s=0.05)
+    outcome = fleet.answer(read_plan(layout), layout, sqlite, chosen, _quiet, WORKERS)
+    assert "budget" in outcome.stopped
+    assert outcome.at_risk_usd == 0
+    assert outcome.spent_usd == sqlite.spent_usd() == pytest.approx(0.002 * sum(server.answered.values()))
 
 
 def test_workers_share_the_rates(
