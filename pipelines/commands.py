@@ -226,7 +226,7 @@ def _ask(plan: Plan, layout: Layout, asking: Asking, running: Running = ONE_WORK
         show.interrupted(meter)
         raise
     show.outcome(outcome)
-    _complain(outcome)
+    _complain(outcome, settings)
 
 
 def _answer(
@@ -252,14 +252,16 @@ def _ask_or_tell(plan: Plan, layout: Layout, asking: Asking) -> GenerationError 
     return None
 
 
-def _complain(outcome: Outcome) -> None:
+def _complain(outcome: Outcome, settings: Settings) -> None:
     """Say how to go on where the run did not come to its end."""
     again = f"  {console.command()}"
-    if outcome.left:
+    if outcome.left or outcome.stopped:
+        unasked = f"{outcome.left:,} requests were not asked" if outcome.left else "some bad replies were not mended"
+        total = "" if settings.total_usd is None else "; all runs together have --total-usd, which may have to be more"
         raise BudgetError(
-            f"{outcome.left:,} requests were not asked: {outcome.stopped}",
+            f"{unasked}: {outcome.stopped}",
             hint="Everything else is done. A further run asks only what is missing, with a budget of its own "
-            f"(--budget-usd):\n{again}",
+            f"(--budget-usd){total}:\n{again}",
         )
     if outcome.elsewhere:
         raise GenerationError(

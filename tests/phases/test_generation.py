@@ -236,6 +236,21 @@ def test_a_repair_mends_rows_and_is_paid_for(
     assert (outputs.fingerprint(str(tmp_path)), server.calls) == (before, calls)
 
 
+@pytest.mark.parametrize("mode", ["online", "batch"])
+def test_repairs_that_the_total_leaves_no_dollars_for_are_told(
+    mode: str, scenes: str, tmp_path: pathlib.Path, osprey_data: Run, server: OpenAIServer
+) -> None:
+    server.reply = lambda payload: answer("I see a nice picture.")
+    osprey_data("build", "--data", scenes, "--out", tmp_path, *ASK, "--kinds", "description")
+    calls = server.calls
+    again = ("--price", "1/1", "--budget-usd", 5, "--repair", 1, "--total-usd", 0.0001, "--mode", mode)
+    ran = osprey_data("generate", "--out", tmp_path, *again)
+    assert "8 of them to mend stored replies" in ran.out
+    assert (ran.code, server.calls) == (1, calls)
+    assert "not mended" in ran.err or "not asked" in ran.err
+    assert "--total-usd, which may have to be more" in ran.err
+
+
 def test_the_way_on_is_told_without_a_password(
     scenes: str, tmp_path: pathlib.Path, osprey_data: Run, server: OpenAIServer
 ) -> None:
