@@ -82,7 +82,7 @@ class Limiter:
         self._timer: asyncio.TimerHandle | None = None
         rates = {"rpm": settings.rpm, "tpm": settings.tpm}
         self._buckets = {name: _of_user(rate, self._now()) for name, rate in rates.items() if rate is not None}
-        self._number, self._tokens, self._learnt = 0, 0.0, 0
+        self._number, self._tokens, self._largest, self._learnt = 0, 0.0, 0.0, 0
         self.in_flight = 0
         self._window, self._slowed, self._refused = float(settings.concurrency), 0, 0
         self._resume_at = 0.0
@@ -158,11 +158,17 @@ class Limiter:
 
     def words(self) -> str:
         """What the pace is set by, for reading."""
-        said = [f"{bucket.a_second * 60:,.0f} {_READABLE[name]}" for name, bucket in self._buckets.items()]
+        said = [self._said(name, bucket.a_second * 60) for name, bucket in self._buckets.items()]
         peers = self._peers()
         shared = [f"shared by {peers} workers"] if said and peers > 1 else []
         slowed = [f"slowed to {int(self._window)} in flight"] if self._window < self._settings.concurrency else []
         return ", ".join(said + shared + slowed)
+
+    def _said(self, name: str, a_minute: float) -> str:
+        rate = f"{a_minute:,.0f}" if a_minute >= 10 else f"{a_minute:.2g}"
+        minutes = math.ceil(_amount(name, self._largest) / a_minute)
+        slow = f", a request takes {minutes} minutes of them" if minutes > 1 else ""
+        return f"{rate} {_READABLE[name]}{slow}"
 
     def _correct(self, name: str, limit: Told, ticket: Ticket) -> None:
         now = self._now()
@@ -193,6 +199,7 @@ class Limiter:
 
     def _ticket(self, tokens: float) -> Ticket:
         self._number, self._tokens, self.in_flight = self._number + 1, self._tokens + tokens, self.in_flight + 1
+        self._largest = max(self._largest, tokens)
         for name, bucket in self._buckets.items():
             bucket.take(_amount(name, tokens))
         return Ticket(self._number, self._now(), tokens, self._tokens)

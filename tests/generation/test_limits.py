@@ -127,6 +127,19 @@ def test_tokens_that_were_not_used_are_given_back() -> None:
     _limited(Settings(tpm=60 * 101), script)
 
 
+def test_limits_below_a_single_request_are_told() -> None:
+    """Not taken for a run that hangs."""
+
+    async def run(**limits: float) -> str:
+        limiter = Limiter(Settings(**limits))
+        await limiter.admit(250.0)
+        return limiter.words()
+
+    assert asyncio.run(run(tpm=100)) == "100 tokens a minute (yours), a request takes 3 minutes of them"
+    assert asyncio.run(run(rpm=0.5)) == "0.5 requests a minute (yours), a request takes 2 minutes of them"
+    assert asyncio.run(run(rpm=1, tpm=60_000)) == "1 requests a minute (yours), 60,000 tokens a minute (yours)"
+
+
 def test_the_users_requests_a_minute(server: Any, store: Any, quick: Any, ask: Any) -> None:
     seen: list[Any] = []
     began = time.monotonic()
