@@ -29,6 +29,8 @@ Content = list[tuple[str, str]]
 """(question, answer), or (name of a region, paragraph)."""
 
 _FENCED = re.compile(r"```[a-zA-Z]{0,10}[^\S\n]*+\n(.*?)\n?[^\S\n]*```", re.DOTALL)
+_QUESTION = re.compile(rf"{MARK_START}(?:question|q)[ \t]*+\d*+{MARK_END}", re.IGNORECASE)
+_ANSWER = re.compile(rf"{MARK_START}(?:answer|a)[ \t]*+\d*+{MARK_END}", re.IGNORECASE)
 _REGION_MARK = re.compile(rf"{MARK_START}(<region[0-9]{{1,4}}>){MARK_END}", re.MULTILINE)
 
 
@@ -83,7 +85,8 @@ def json_of(text: str, shape: type[Any]) -> Any:
 
 
 def _read_pairs(text: str) -> Content:
-    found = [(tidy(one.question), tidy(one.answer)) for one in json_of(text, _Pairs).pairs]
+    pairs = json_of(text, _Pairs).pairs  # some models write the marks of plain text into the JSON as well
+    found = [(tidy(_QUESTION.sub("", one.question, 1)), tidy(_ANSWER.sub("", one.answer, 1))) for one in pairs]
     if not found:
         raise BadReply("reply_no_question", "`pairs` is an empty list")
     if not all(question and answer for question, answer in found):
@@ -99,7 +102,14 @@ def _read_descriptions(text: str) -> Content:
     found = json_of(text, _Descriptions).descriptions
     if not found:
         raise BadReply("reply_format", "`descriptions` is an empty list")
-    return [(one.region.strip(), tidy(one.description)) for one in found]
+    return [(one.region.strip(), _without_mark(one)) for one in found]
+
+
+def _without_mark(one: _Description) -> str:
+    """The paragraph without the mark of its own region, which some models write before it as in plain text."""
+    mark = _REGION_MARK.match(one.description)
+    own = mark is not None and mark.group(1) == one.region.strip()
+    return tidy(one.description[mark.end() :] if mark and own else one.description)
 
 
 def _write_descriptions(content: Iterable[tuple[str, str]]) -> str:

@@ -98,6 +98,13 @@ def test_a_description_is_one_paragraph_and_goes_to_its_region() -> None:
     assert [answer for _, answer in pairs(answered(D, swapped))] == [f"First. {LONG}", f"Second. {LONG}"]
 
 
+def test_marks_of_the_text_form_at_the_very_start_are_no_content() -> None:
+    row = answered(C, talk(("**Question 1:** What is <region1>?", "A: A dog."), PAIRS[1]))
+    assert pairs(row)[0] == ("What is <region1>?", "A dog.")
+    row = answered(D, written(D, [("<region1>", f"<region1>: {LONG}"), ("<region2>", f"<region1>: {LONG}")], JSON))
+    assert [answer for _, answer in pairs(row)] == [LONG, f"<region1>: {LONG}"], "only a region's own"
+
+
 def test_a_short_answers_full_stop_is_dropped() -> None:
     row = answered(S, written(S, [("What is <region1>?", "A dog."), ("What is <region2>?", "A kite .")], JSON))
     assert [answer for _, answer in pairs(row)] == ["A dog", "A kite"]
