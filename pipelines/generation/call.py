@@ -107,19 +107,20 @@ class Call:
         )  # fmt: skip
 
     async def _attempt(self) -> Reply:
+        """Everything is made ready before there is a slot, so that a slot is never held for more than the call."""
         await self.shared.ready()
-        ticket = await self.shared.limiter.admit(self._tokens)
-        used = None
-        try:
-            async with self.shared.budget.reserve(self._most_usd()) as reservation:
-                body = await self.shared.body(self.ask)
+        async with self.shared.budget.reserve(self._most_usd()) as reservation:
+            body = await self.shared.body(self.ask)
+            ticket = await self.shared.limiter.admit(self._tokens)
+            used = None
+            try:
                 await self.shared.ready()
                 self.attempts += 1
                 reply = await self._paid(reservation, ticket, body)
-            used = reply.prompt_tokens + reply.completion_tokens
-            return reply
-        finally:
-            self.shared.limiter.done(ticket, used)
+                used = reply.prompt_tokens + reply.completion_tokens
+                return reply
+            finally:
+                self.shared.limiter.done(ticket, used)
 
     async def _paid(self, reservation: Reservation, ticket: Ticket, body: bytes) -> Reply:
         reservation.may_be_charged = reservation.usd
