@@ -141,6 +141,11 @@ def generate(
     """
     if cancel and ask.mode != "batch":
         raise RecipeError("--cancel is for batches", hint="Say --mode batch --cancel.")
+    if cancel and dry_run:
+        raise RecipeError(
+            "--cancel cancels, and --dry-run does nothing",
+            hint="`osprey-data replies owners` shows the batches under way; without --dry-run they are cancelled.",
+        )
     from pipelines import commands
 
     asking = commands.Asking(*ask)

@@ -14,6 +14,7 @@ from pipelines.generation.prices import parse_price, price_of
 from pipelines.generation.progress import Outcome
 from pipelines.generation.settings import Settings, api_key, from_environment
 from pipelines.generation.store import ReplyStore
+from pipelines.generation.store.batches import Batches
 from pipelines.phases import costs, fleet, generate, reply_format, sources
 from pipelines.phases.assemble import write_shards
 from pipelines.phases.costs import Estimate
@@ -141,8 +142,12 @@ def ask(layout: Layout, asking: Asking, running: Running, *, dry: bool = False) 
 
 def cancel(layout: Layout, asking: Asking) -> None:
     """Cancel the batches under way; what they have answered is stored."""
+    store, settings = asking.store(layout), asking.settings()
+    if not Batches(store.database).under_way(settings.base_url):
+        console.out.print(f"no batch is under way at {settings.base_url}", markup=False)
+        return
     with generation_log(layout):
-        outcome = cancel_open(asking.store(layout), asking.settings())
+        outcome = cancel_open(store, settings)
     show.cancelled(outcome)
 
 
@@ -204,10 +209,11 @@ def _tell_faults(plan: Plan) -> None:
 
 
 def _tell_estimate(plan: Plan, layout: Layout, asking: Asking) -> Estimate:
-    settings = asking.settings()
+    store, settings = asking.store(layout), asking.settings()
     with console.bars() as progress:
-        told = costs.estimate(plan, layout, asking.store(layout), settings, progress)
-    show.estimate(told, settings)
+        told = costs.estimate(plan, layout, store, settings, progress)
+    in_batches = sum(row.requests for row in Batches(store.database).under_way())
+    show.estimate(told, settings, in_batches)
     return told
 
 

@@ -29,23 +29,32 @@ ALL = "all"
 """The line of all kinds together."""
 
 
-def estimate(told: Estimate, settings: Settings) -> None:
-    """What asking will cost, kind by kind, and how that was found."""
-    total = told.total
+def estimate(told: Estimate, settings: Settings, in_batches: int = 0) -> None:
+    """What asking will cost, kind by kind, and how that was found; so many requests of the store are in batches."""
+    total, say = told.total, console.out.print
     if not total.calls:
-        console.out.print(f"nothing to ask: all {total.requests:,} replies are stored ({dollars(total.known_usd)})")
+        stored = f"all {total.requests:,} replies are stored"
+        if total.failed:
+            stored = f"{total.known - total.failed:,} of {total.requests:,} requests are answered, the others failed"
+        say(f"nothing to ask: {stored} ({dollars(total.known_usd)})")
+        _tell_failed(total.failed)
         return
     console.show(_table(told))
-    say = console.out.print
     mending = f", {total.repairs:,} of them to mend stored replies" if total.repairs else ""
     money = f"{dollars(total.expected_usd)} expected, {dollars(total.most_usd)} at most"
     say(f"{total.calls:,} requests to ask{mending}: {money} ({told.priced_by})", markup=False)
     say(_how_counted(told), markup=False)
-    if total.failed:
-        say(f"{total.failed:,} requests failed before and are not asked again without --retry-failed")
+    _tell_failed(total.failed)
+    if in_batches:
+        say(f"{in_batches:,} requests of this store are in batches, and not asked again: --mode batch collects them")
     budget = settings.budget_usd
     if budget is not None and budget < total.expected_usd:
-        say(f"the budget of {dollars(budget)} will not do for all of it; what is left goes on with a further run")
+        say(f"the budget of {dollars(budget)} may not do for all of it; what is left goes on with a further run")
+
+
+def _tell_failed(failed: int) -> None:
+    if failed:
+        console.out.print(f"{failed:,} requests failed before and are not asked again without --retry-failed")
 
 
 def _table(told: Estimate) -> Table:
@@ -114,7 +123,7 @@ def _say(meter: Meter) -> None:
 
 def outcome(told: Outcome) -> None:
     """How a run of asking ended."""
-    parts = [f"{told.cached:,} known", f"{told.answered:,} answered", f"{told.failed:,} failed"]
+    parts = [f"{told.cached:,} known or repeated", f"{told.answered:,} answered", f"{told.failed:,} failed"]
     if told.elsewhere:
         parts.append(f"{told.elsewhere:,} with another run or in a batch")
     if told.repairs:
@@ -123,6 +132,11 @@ def outcome(told: Outcome) -> None:
     console.out.print(f"requests {told.requests:,}: {', '.join(parts)}")
     if told.rejects:
         console.out.print(f"replies that give no row: {told_reasons(told.rejects, 10)}")
+    if told.failed:
+        console.out.print(
+            f"{told.failed:,} requests failed: `osprey-data replies list --failed` shows why, and `replies retry` asks "
+            "them again"
+        )
     if told.at_risk_usd:
         console.out.print(f"calls that broke off may have been charged besides, at most {dollars(told.at_risk_usd)}")
     if told.uncounted:

@@ -137,7 +137,7 @@ def owners(found: Sequence[OwnerLine]) -> None:
     """A line an owner; of those that have ended only the newest."""
     table = Table("owner", "state", "where", "since", "keys", "spent", "at risk", "set aside", box=None, pad_edge=False)
     for one in found[:MOST_OWNERS]:
-        aside = max(0.0, one.committed_usd - one.spent_usd - one.at_risk_usd)
+        aside = _aside(one)
         where = f"{one.host} ({one.pid})" if one.pid else one.note
         money = (usd(one.spent_usd), usd(one.at_risk_usd), usd(aside))
         table.add_row(_short_id(one.id), one.state, Text(where), when(one.started), f"{one.claims:,}", *money)
@@ -146,6 +146,16 @@ def owners(found: Sequence[OwnerLine]) -> None:
         console.out.print(f"and {len(found) - MOST_OWNERS:,} older ones", style="dim")
     spent, risk = _sum(one.spent_usd for one in found), _sum(one.at_risk_usd for one in found)
     console.out.print(f"in all {spent} spent; {risk} more may have been charged for calls that broke off")
+    if dead := sum(_aside(one) for one in found if one.state == "dead"):
+        console.out.print(
+            f"runs that were killed had set aside {usd(dead)}: calls of theirs may have been charged up to that, which "
+            "counts for --total-usd"
+        )
+
+
+def _aside(one: OwnerLine) -> float:
+    """Dollars that it holds and has not spent."""
+    return max(0.0, one.committed_usd - one.spent_usd - one.at_risk_usd)
 
 
 def number(count: int) -> str:

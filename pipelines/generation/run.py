@@ -24,6 +24,9 @@ from pipelines.generation.verdicts import Verdicts
 from schemas.errors import BudgetError, GenerationError
 from schemas.records import Reply
 
+TELL_S = 1.0
+"""Between two reports where nothing happens that calls for one."""
+
 
 def taken_up(concurrency: int) -> int:
     """How many requests are taken up at a time: those in flight at the server, which the limiter bounds, some that are
@@ -78,13 +81,21 @@ class Run:
 
     async def _asked(self, fresh: list[Ask]) -> list[Ask]:
         """Ask everything; those that were claimed and not asked when the run stopped."""
+        telling = asyncio.create_task(self._tell())
         try:
             unasked = await self._feed(fresh)
             await self._until_idle()
             return unasked
         finally:
+            telling.cancel()
             self._halt()
             await self._wind_down()
+            self.report(Progress(**self._state()))
+
+    async def _tell(self) -> None:
+        """Report also while nothing is answered: what is tried again, and how slowly, is worth knowing."""
+        while True:
+            await asyncio.sleep(TELL_S)
             self.report(Progress(**self._state()))
 
     async def _feed(self, fresh: list[Ask]) -> list[Ask]:
@@ -265,5 +276,6 @@ def _rescued(url: str, entries: Sequence[Entry]) -> str:
 def _turned_away(error: CallError, ask: Ask) -> GenerationError:
     return GenerationError(
         f"the server turns every request away: {error.words}",
-        hint=f"Check OPENAI_API_KEY, OPENAI_BASE_URL and that there is a model {ask.payload['model']!r}.",
+        hint=f"Check OPENAI_API_KEY and what its account may spend, OPENAI_BASE_URL (it mostly ends in /v1), and that "
+        f"there is a model {ask.payload['model']!r}.",
     )

@@ -88,6 +88,10 @@ class Settings(Record, frozen=True, kw_only=True):
 def from_environment(**chosen: Any) -> Settings:
     """Settings with the server of OPENAI_BASE_URL, where `chosen` does not name one."""
     base_url = chosen.pop("base_url", None) or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
+    if not base_url.startswith(("http://", "https://")):
+        raise GenerationError(
+            f"OPENAI_BASE_URL is no web address: {base_url!r}", hint="Give it like http://localhost:8000/v1."
+        )
     return Settings(base_url=base_url, **chosen)
 
 

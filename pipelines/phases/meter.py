@@ -96,7 +96,7 @@ class Meter:
             "reasons": f"({told_reasons(rejects)})" if rejected else "",
             "money": self._money(),
             "left": f"{duration(self.seconds_left)} left" if self.left and self.seconds_left is not None else "",
-            "limits": f"at {now.limits}" if now.limits else "",
+            "limits": now.limits if now.limits.startswith("slowed") else f"at {now.limits}" if now.limits else "",
         }
 
     def _money(self) -> str:

@@ -101,7 +101,10 @@ def _known(store: ReplyStore, generation: GenerationSettings, settings: Settings
 def _asked(store: ReplyStore, generation: GenerationSettings, settings: Settings) -> Choice:
     """The server's answer; where it cannot be asked, plain text, which every server can give."""
     if settings.budget_usd is None:
-        return Choice(TEXT, "the server was not asked whether it can do JSON, for which --budget-usd is needed")
+        return Choice(
+            TEXT,
+            "the server was not asked whether it can do JSON (a build with a budget asks; or say --reply-format json)",
+        )
     try:
         api_key(settings.base_url)
         supported = probe.ask(store, generation, settings)

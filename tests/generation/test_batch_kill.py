@@ -137,7 +137,7 @@ def test_ctrl_c_leaves_the_batches_at_the_server_and_says_so(server, api, store,
             assert process.poll() is None, process.stderr.read()
         os.kill(process.pid, signal.SIGINT)
         said = process.communicate(timeout=30)[1]
-    assert "interrupted; 1 batch of 20 requests go on at the server" in said
+    assert "interrupted; left at the server: 1 batch of 20 requests" in said
     assert "--cancel" in said
     api.held = False
     assert run_batches(asks(20), store, batched()).answered == 20

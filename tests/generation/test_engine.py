@@ -124,6 +124,13 @@ def test_the_server_comes_from_the_environment(monkeypatch) -> None:
     assert from_environment() == Settings(base_url=OPENAI_URL)
 
 
+@pytest.mark.parametrize("url", ["localhost:8000/v1", "ftp://localhost/v1"])
+def test_a_server_that_is_no_web_address(url: str, monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", url)
+    with pytest.raises(GenerationError, match="OPENAI_BASE_URL is no web address"):
+        from_environment()
+
+
 def test_the_key_is_nowhere_to_be_seen(server, store, quick, ask, caplog, tmp_path) -> None:
     caplog.set_level(logging.DEBUG)
     server.fault = lambda payload, before: faulty.http_error(400, f"you sent {KEY}")

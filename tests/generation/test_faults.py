@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from pipelines.generation import run
 from pipelines.generation.ask import Ask, Hooks, Judgement
 from pipelines.generation.engine import generate
+from pipelines.generation.progress import Progress
 from pipelines.generation.store import ReplyStore
 from schemas.errors import GenerationError
 from schemas.keys import stable_choice, stable_fraction
@@ -73,6 +75,14 @@ def test_retry_after_is_honoured_and_holds_everybody(server, store, quick, ask) 
     outcome = _outcome(server, [ask(f"r{index}") for index in range(9)], store, quick(concurrency=2))
     assert outcome.answered == 9
     assert sum(1 for _, when in arrivals if when - arrivals[0][1] < 0.35) <= 3
+
+
+def test_retries_are_told_while_nothing_is_answered(server, store, quick, ask, monkeypatch) -> None:
+    monkeypatch.setattr(run, "TELL_S", 0.01)
+    server.fault = lambda payload, before: faulty.rate_limited(0.2) if before < 2 else None
+    told: list[Progress] = []
+    generate([ask("one")], store, quick(), told.append)
+    assert any(one.retries and not one.answered for one in told)
 
 
 def test_an_absurd_retry_after_is_capped(server, store, quick, ask) -> None:

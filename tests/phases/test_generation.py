@@ -205,6 +205,7 @@ def test_batches_give_the_rows_that_calls_give_at_half_the_price(
     assert shards[0] == shards[1]
     ended = osprey_data("generate", "--out", batch, "--mode", "batch", "--cancel")
     assert ended.code == 0, ended.said
+    assert "no batch is under way" in ended.out
     assert osprey_data("generate", "--out", batch, "--cancel").code == 1
 
 

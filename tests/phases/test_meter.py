@@ -55,6 +55,12 @@ def test_all_that_it_tells(clock: Clock) -> None:
     )
 
 
+def test_a_pace_that_no_rate_sets() -> None:
+    meter = Meter(total=10, to_ask=10)
+    meter(Progress(requests=10, retries=3, limits="slowed to 2 in flight"))
+    assert meter.line() == "asked 0/10  3 retries  $0.00  slowed to 2 in flight"
+
+
 def test_the_rate_is_that_of_late(clock: Clock) -> None:
     meter = Meter(total=100_000, to_ask=100_000, clock=clock)
     _busy(meter, clock, 120, 50)

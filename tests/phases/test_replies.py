@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipelines import console
+from pipelines import console, console_replies
 from pipelines.generation.store import ReplyStore
+from pipelines.generation.store.inspection import OwnerLine
 from pipelines.phases import judging
 from schemas.records import Reply
 from tests.phases import outputs
@@ -229,6 +230,12 @@ def test_owners_shows_who_works(out: Path, osprey_data: Run) -> None:
     assert lines[1][-4:] == ["2", "$0.00", "$0.00", "$1.5000"]
     assert lines[2][1] == "ended"
     assert f"in all ${store.spent_usd():,.4f} spent" in ran.out
+
+
+def test_what_killed_runs_may_have_spent_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    line = OwnerLine("worker-1", "worker", "run", "", "here", 7, "dead", 1.0, 0, 0.03, 0.01, 0.0, 0.03)
+    console_replies.owners([line])
+    assert "runs that were killed had set aside $0.0200" in capsys.readouterr().out
 
 
 def test_rows_of_earlier_stores_come_from_the_plan(out: Path, osprey_data: Run) -> None:

@@ -126,7 +126,7 @@ class _Run:
             return GenerationError("interrupted; nothing is under way at the server", hint="The same command goes on.")
         requests = counted(sum(row.requests for row in self.open.values()), "request")
         return GenerationError(
-            f"interrupted; {counted(len(self.open), 'batch', 'batches')} of {requests} go on at the server",
+            f"interrupted; left at the server: {counted(len(self.open), 'batch', 'batches')} of {requests}",
             hint="The same command collects the answers, --mode batch --cancel stops the batches. The server keeps "
             "answers for some weeks only.",
         )
