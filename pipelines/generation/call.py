@@ -108,19 +108,26 @@ class Call:
 
     async def _attempt(self) -> Reply:
         """Everything is made ready before there is a slot, so that a slot is never held for more than the call."""
-        await self.shared.ready()
-        async with self.shared.budget.reserve(self._most_usd()) as reservation:
-            body = await self.shared.body(self.ask)
-            ticket = await self.shared.limiter.admit(self._tokens)
-            used = None
-            try:
-                await self.shared.ready()
-                self.attempts += 1
-                reply = await self._paid(reservation, ticket, body)
-                used = reply.prompt_tokens + reply.completion_tokens
-                return reply
-            finally:
-                self.shared.limiter.done(ticket, used)
+        reply = None
+        while reply is None:
+            await self.shared.ready()
+            async with self.shared.budget.reserve(self._most_usd()) as reservation:
+                body = await self.shared.body(self.ask)
+                ticket = await self.shared.limiter.admit(self._tokens)
+                try:
+                    await self.shared.ready()
+                    reply = await self._send(reservation, ticket, body)
+                finally:
+                    used = reply.prompt_tokens + reply.completion_tokens if reply else None
+                    self.shared.limiter.done(ticket, used)
+        return reply
+
+    async def _send(self, reservation: Reservation, ticket: Ticket, body: bytes) -> Reply | None:
+        """None where the server was found meanwhile to count more than was set aside: then more is."""
+        if self._most_usd() > reservation.usd:
+            return None
+        self.attempts += 1
+        return await self._paid(reservation, ticket, body)
 
     async def _paid(self, reservation: Reservation, ticket: Ticket, body: bytes) -> Reply:
         reservation.may_be_charged = reservation.usd

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -159,9 +160,10 @@ def test_a_worker_that_slept_sends_nothing_that_another_has_taken_over(any_url: 
     store.close()
     assert outcome.answered + outcome.cached == REQUESTS
     assert outcome.answered >= REQUESTS - before
-    bought = dict(server.answered)
+    bought = Counter(server.answered)
     os.kill(process.pid, signal.SIGCONT)
     process.join(30)
     assert process.exitcode is not None
-    assert server.answered == bought, "it has woken up and asked nothing"
+    again = server.answered - bought
+    assert again.total() <= settings.concurrency, "only what was being sent when it fell asleep is sent"
     assert sum(bought.values()) <= REQUESTS + taken_up(8), "only what was on its way when it fell asleep"

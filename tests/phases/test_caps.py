@@ -9,7 +9,7 @@ from pipelines import commands, recipes
 from pipelines.builders import BUILDERS
 from pipelines.commands import Asking
 from pipelines.phases import tally
-from pipelines.phases.generate import keys, payloads
+from pipelines.phases.generate import asks, keys
 from pipelines.phases.layout import Layout
 from pipelines.phases.plan import Job, Plan, make_plan, read_plan
 from pipelines.phases.running import Running
@@ -91,7 +91,7 @@ def test_requests_above_the_cap_are_never_asked(scenes: str, tmp_path: pathlib.P
     layout = Layout(str(tmp_path))
     plan = make_plan(Job(recipes.only(capped(3), ["description"]), scenes, layout, generator="openai"))
     assert plan.requests == 3 == sum(plan.rows["description"].values())
-    assert len(list(payloads(plan, layout))) == len(list(keys(plan, layout))) == 3
+    assert len(list(asks(plan, layout))) == len(list(keys(plan, layout, "description"))) == 3
 
 
 def test_the_plan_counts_what_the_shards_hold(built: str) -> None:
