@@ -6,6 +6,9 @@
       GenerationError          the generator cannot run: no key, no server
         BudgetError            the next request could cost more than is left
       BuildError               the finished data breaks an expectation, or files of a build are missing
+      ShardError               shards cannot be trained on: empty folder, other schema, a row whose picture or masks are broken
+      ModelError               a checkpoint is of another architecture, or lacks files
+      TrainingError            a run that would waste its time: unknown stage or preset, nothing to train, no room to save
 
 A broken *record* is no error: it becomes a `schemas.records.Reject` and is counted.
 """
@@ -49,3 +52,15 @@ class BudgetError(GenerationError):
 
 class BuildError(OspreyDataError):
     """A finished build is incomplete or breaks an expectation."""
+
+
+class ShardError(OspreyDataError):
+    """Shards that cannot be trained on: which file, row and field, and what to do."""
+
+
+class ModelError(OspreyDataError):
+    """A checkpoint that cannot be loaded as the model that is asked for."""
+
+
+class TrainingError(OspreyDataError):
+    """A training run that cannot start or go on."""
