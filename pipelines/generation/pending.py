@@ -110,7 +110,7 @@ class Pending:
         asks, self.aside = self.aside, {}
         try:
             return await self.claim(asks.values(), look)
-        except BaseException:
+        except BaseException:  # cancelling is one: what was set aside must not get lost, whatever ends this
             self.aside = asks
             raise
 

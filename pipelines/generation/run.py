@@ -106,7 +106,7 @@ class Run:
             following = asyncio.create_task(self._following())
             try:
                 unasked = await self._begin(claimed)
-            except BaseException:
+            except BaseException:  # whatever ends the run, cancelling too: nobody waits for what is read ahead
                 following.cancel()
                 raise
             claimed = await following

@@ -77,9 +77,8 @@ class Writer:
                 await asyncio.sleep(RETRY_S)
                 self._wake.set()
                 continue
-            except (
-                Exception
-            ) as error:  # a fault of ours: whoever waits must hear of it, and `close` rescues the answers
+            except Exception as error:
+                # A fault of ours: whoever waits must hear of it, and `close` rescues the answers.
                 for _, future in group:
                     if not future.done():
                         future.set_exception(error)
