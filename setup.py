@@ -42,7 +42,10 @@ setup(
     ],
     extras_require={
         "masks": ["safetensors", "transformers>=5.23"],
-        "train": ["open_clip_torch", "torch>=2.14", "transformers>=5.23"],
+        "train": [
+            "accelerate>=1.15", "open_clip_torch>=3.3", "safetensors", "tensorboard", "tokenizers", "torch>=2.14",
+            "torchvision", "transformers>=5.23",
+        ],
         "postgres": ["psycopg[binary]"],
         "llm-test": ["gguf", "transformers[serving]>=5.23"],
         "dev": [
@@ -51,5 +54,12 @@ setup(
             "types-PyYAML", "uvicorn", "uvloop",
         ],
     },
-    entry_points={"console_scripts": ["osprey-data = pipelines.cli:main"]},
+    entry_points={
+        "console_scripts": [
+            "osprey-data = pipelines.cli:main",
+            "osprey-train = osprey_train.train:main",
+            "osprey-eval = osprey_train.evaluate:main",
+            "osprey-describe = osprey_train.describe:main",
+        ]
+    },
 )  # fmt: skip

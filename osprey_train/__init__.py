@@ -1,1 +1,8 @@
-"""The trainer is still to come. It will import `schemas` and nothing else of ours."""
+"""The trainer: the Osprey model in the conventions of transformers, trained in three stages on our shards.
+
+    from osprey_train import OspreyForConditionalGeneration, OspreyProcessor
+"""
+
+from osprey_train.model import OspreyConfig, OspreyForConditionalGeneration, OspreyProcessor
+
+__all__ = ["OspreyConfig", "OspreyForConditionalGeneration", "OspreyProcessor"]

@@ -1,0 +1,133 @@
+"""The Osprey model in the conventions of transformers.
+
+Paper: "Osprey: Pixel Understanding with Visual Instruction Tuning" (arXiv 2312.10032), section 1 of its architecture;
+the public code (CircleRadon/Osprey, Apache-2.0) was read for facts. New here: pooling by covered area, any causal
+language model, any ConvNeXt, pictures and masks of a batch in one pass.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM, GenerationMixin, PreTrainedModel
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from osprey_train.model.config import OspreyConfig
+from osprey_train.model.extractor import MaskExtractor, mlp
+from osprey_train.model.vision import ConvNextEncoder, Features
+
+MODULES = ("vision", "image_projector", "mask_extractor", "language_model")
+"""The parts that a stage trains or freezes."""
+
+
+class OspreyForConditionalGeneration(PreTrainedModel, GenerationMixin):
+    """A causal language model that is shown a picture and masks of regions in it."""
+
+    config: OspreyConfig
+    config_class = OspreyConfig
+    base_model_prefix = "model"
+    input_modalities = ("image", "text")
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_attention_backend = True
+    _no_split_modules = ["ConvNeXtStage", "MaskExtractor"]
+    _skip_keys_device_placement = ["past_key_values"]
+
+    def __init__(self, config: OspreyConfig) -> None:
+        super().__init__(config)
+        hidden = config.language.hidden_size
+        self.vision = ConvNextEncoder(config.vision_model)
+        self.image_projector = mlp(self.vision.channels["res4"], hidden, hidden, activation=nn.GELU)
+        self.mask_extractor = MaskExtractor(config, self.vision.channels)
+        self.language_model = AutoModelForCausalLM.from_config(config.language)
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        pixel_values: Tensor | None = None,
+        masks: Tensor | None = None,
+        mask_image: Tensor | None = None,
+        labels: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
+        **kwargs: Any,
+    ) -> CausalLMOutputWithPast:
+        """Loss and logits of texts (batch, length) with placeholders for their pictures and regions.
+
+        `pixel_values` is (batch, 3, image_size, image_size); `masks` (regions, mask_size, mask_size) are those of all
+        texts, in the order of their placeholders, and `mask_image` (regions,) the picture of each. The loss is the mean
+        over the labels that are not -100, or their sum over `num_items_in_batch`.
+        """
+        if inputs_embeds is None:
+            assert input_ids is not None
+            inputs_embeds = self.language_model.get_input_embeddings()(input_ids)
+            if pixel_values is not None:
+                features = self.vision(pixel_values)
+                image_tokens = self.image_projector(features["res4"].flatten(2).transpose(1, 2))
+                mask_tokens, spatial_tokens = self.region_tokens(features, masks, mask_image)
+                inputs_embeds = self.interleave(input_ids, inputs_embeds, image_tokens, mask_tokens, spatial_tokens)
+        if labels is not None and num_items_in_batch is None:
+            num_items_in_batch = (labels[:, 1:] != -100).sum().clamp(min=1)
+        if labels is not None:
+            kwargs |= {"labels": labels, "num_items_in_batch": num_items_in_batch}
+        return self.language_model(inputs_embeds=inputs_embeds, attention_mask=attention_mask, **kwargs)  # type: ignore[no-any-return]
+
+    def region_tokens(
+        self, features: Features, masks: Tensor | None, mask_image: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Mask and spatial tokens (regions, hidden size).
+
+        Without regions the extractor still sees one empty mask, whose tokens are cut off again: so every process of a
+        distributed run has gradients (of zero) for the same parameters.
+        """
+        if masks is not None and mask_image is not None and len(masks):
+            return self.mask_extractor(features, masks, mask_image)  # type: ignore[no-any-return]
+        size, device = self.config.mask_size, features["res2"].device
+        none = self.mask_extractor(
+            features, torch.zeros(1, size, size, device=device), torch.zeros(1, dtype=torch.long, device=device)
+        )
+        return none[0][:0], none[1][:0]
+
+    def interleave(self, input_ids: Tensor, embeds: Tensor, image: Tensor, mask: Tensor, spatial: Tensor) -> Tensor:
+        """Text embeddings (batch, length, hidden) with image, mask and spatial tokens in their placeholders' stead."""
+        config = self.config
+        for name, token_id, tokens in (
+            ("picture", config.image_token_id, image.flatten(0, 1)),
+            ("mask", config.mask_token_id, mask),
+            ("spatial", config.spatial_token_id, spatial),
+        ):
+            here = input_ids == token_id
+            if int(here.sum()) != len(tokens):
+                raise ValueError(f"the text has {int(here.sum())} {name} placeholders for {len(tokens)} {name} tokens")
+            embeds = embeds.masked_scatter(here[..., None], tokens.to(embeds.dtype))
+        return embeds
+
+    def prepare_inputs_for_generation(  # type: ignore[override]
+        self, input_ids: Tensor, is_first_iteration: bool | None = False, **kwargs: Any
+    ) -> dict[str, Any]:
+        """Picture and masks are seen once; from then on they are in the cache."""
+        inputs: dict[str, Any] = super().prepare_inputs_for_generation(
+            input_ids, is_first_iteration=is_first_iteration, **kwargs
+        )
+        if not is_first_iteration and kwargs.get("use_cache", True):
+            inputs |= {"pixel_values": None, "masks": None, "mask_image": None}
+        return inputs
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The language model's."""
+        return self.language_model.get_input_embeddings()  # type: ignore[no-any-return]
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """The language model's."""
+        self.language_model.set_input_embeddings(value)
+
+    def get_output_embeddings(self) -> nn.Module:
+        """The language model's."""
+        return self.language_model.get_output_embeddings()  # type: ignore[no-any-return]
+
+    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
+        """The language model's."""
+        self.language_model.set_output_embeddings(new_embeddings)
