@@ -162,7 +162,7 @@ def encode(
     Whole turns are left out at the end until the rest fits; of a first turn that does not fit alone, the answer is cut.
     """
     spans = form.answers(turns)
-    image_id = int(tokenizer.convert_tokens_to_ids(IMAGE))  # type: ignore[arg-type]
+    image_id = int(tokenizer.convert_tokens_to_ids(IMAGE))
     found = tokenizer(form.text(turns), add_special_tokens=False, return_offsets_mapping=True)
     ids, offsets = expanded(found["input_ids"], found["offset_mapping"], image_id, image_tokens)
     labels, span = [IGNORED] * len(ids), iter(spans)

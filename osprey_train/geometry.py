@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 import torch
-from torchvision.io import ImageReadMode, decode_jpeg  # type: ignore[import-untyped]
+from torchvision.io import ImageReadMode, decode_jpeg
 
 from schemas import rle
 from schemas.records import Mask

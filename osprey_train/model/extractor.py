@@ -1,5 +1,7 @@
 """The mask-aware visual extractor: every mask becomes a mask token and a spatial token (paper, section 1)."""
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -30,7 +32,7 @@ WEIGHTS = {"area": area_weights, "published": published_weights}
 def mlp(*widths: int, activation: type[nn.Module]) -> nn.Sequential:
     """Linear layers of the widths given, with an activation between them."""
     layers: list[nn.Module] = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in itertools.pairwise(widths):
         layers += [nn.Linear(before, after), activation()]
     return nn.Sequential(*layers[:-1])
 

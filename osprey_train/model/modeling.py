@@ -73,7 +73,7 @@ class OspreyForConditionalGeneration(PreTrainedModel, GenerationMixin):
             num_items_in_batch = (labels[:, 1:] != -100).sum().clamp(min=1)
         if labels is not None:
             kwargs |= {"labels": labels, "num_items_in_batch": num_items_in_batch}
-        return self.language_model(inputs_embeds=inputs_embeds, attention_mask=attention_mask, **kwargs)  # type: ignore[no-any-return]
+        return self.language_model(inputs_embeds=inputs_embeds, attention_mask=attention_mask, **kwargs)
 
     def region_tokens(
         self, features: Features, masks: Tensor | None, mask_image: Tensor | None
@@ -84,7 +84,7 @@ class OspreyForConditionalGeneration(PreTrainedModel, GenerationMixin):
         distributed run has gradients (of zero) for the same parameters.
         """
         if masks is not None and mask_image is not None and len(masks):
-            return self.mask_extractor(features, masks, mask_image)  # type: ignore[no-any-return]
+            return self.mask_extractor(features, masks, mask_image)
         size, device = self.config.mask_size, features["res2"].device
         none = self.mask_extractor(
             features, torch.zeros(1, size, size, device=device), torch.zeros(1, dtype=torch.long, device=device)
@@ -105,7 +105,7 @@ class OspreyForConditionalGeneration(PreTrainedModel, GenerationMixin):
             embeds = embeds.masked_scatter(here[..., None], tokens.to(embeds.dtype))
         return embeds
 
-    def prepare_inputs_for_generation(  # type: ignore[override]
+    def prepare_inputs_for_generation(
         self, input_ids: Tensor, is_first_iteration: bool | None = False, **kwargs: Any
     ) -> dict[str, Any]:
         """Picture and masks are seen once; from then on they are in the cache."""
@@ -118,7 +118,7 @@ class OspreyForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
     def get_input_embeddings(self) -> nn.Module:
         """The language model's."""
-        return self.language_model.get_input_embeddings()  # type: ignore[no-any-return]
+        return self.language_model.get_input_embeddings()
 
     def set_input_embeddings(self, value: nn.Module) -> None:
         """The language model's."""
@@ -126,7 +126,7 @@ class OspreyForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
     def get_output_embeddings(self) -> nn.Module:
         """The language model's."""
-        return self.language_model.get_output_embeddings()  # type: ignore[no-any-return]
+        return self.language_model.get_output_embeddings()
 
     def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
         """The language model's."""

@@ -30,7 +30,7 @@ class OspreyProcessor(ProcessorMixin):
         image_size: int = 512,
         mask_size: int = 128,
         image_tokens: int = 1024,
-        resize: str = "squash",
+        resize: geometry.Resize = "squash",
         prompt_form: str = "template",
         system: str = "",
         chat_template: str | None = None,
@@ -75,7 +75,7 @@ class OspreyProcessor(ProcessorMixin):
         except ShardError as error:
             raise ShardError(f"{row['sample_id']}: {error.message}", hint=error.hint) from None
 
-    def __call__(  # type: ignore[override]
+    def __call__(
         self,
         images: Image.Image | Sequence[Image.Image],
         text: str | Sequence[str],
