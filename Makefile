@@ -1,7 +1,8 @@
-# Two commands do everything on a machine that has only Python 3.11 and make:
+# Two commands do all the set-up on a machine that has only Python 3.11 and make, build-dataset and test:
 #
 #   make build-dataset [DATA= OUT= RECIPE= KINDS= LIMIT= WORKERS= GENERATOR= MODEL= BUDGET_USD= PRICE= MODE=batch
 #                       REPAIR=1 VISION=1]
+#   make train STAGE=1|2|3 [PRESET= DATA= OUT= RUNS= INIT= ARGS=]
 #   make test
 #
 # Each makes the environment it needs, in .venv, from the lock files.
@@ -16,11 +17,15 @@ IMAGES ?= 200
 RECIPE ?= complete
 WORKERS ?= 1
 GENERATOR ?= template
+STAGE ?= 1
+PRESET ?= tiny
+RUNS ?= out/runs/$(PRESET)
+INIT ?= $(if $(filter-out 1,$(STAGE)),$(RUNS)/stage$(shell expr $(STAGE) - 1))
 
 # Scenes are drawn anew when the code that draws them changes.
 SCENES_DONE := $(SCENES)/.complete-$(IMAGES)-$(shell cat pipelines/scenes/*.py | cksum | cut -d ' ' -f 1)
 
-.PHONY: help build-dataset test check format test-llm readme bench lock clean
+.PHONY: help build-dataset train demo-train test check format test-llm readme bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -35,6 +40,10 @@ endif
 		--generator $(GENERATOR) $(if $(KINDS),--kinds "$(KINDS)") $(if $(LIMIT),--limit $(LIMIT)) \
 		$(if $(MODEL),--model "$(MODEL)") $(if $(BUDGET_USD),--budget-usd $(BUDGET_USD)) $(if $(PRICE),--price $(PRICE)) \
 		$(if $(MODE),--mode $(MODE)) $(if $(REPAIR),--repair $(REPAIR)) $(if $(filter-out 0,$(VISION)),--vision)
+
+train: $(VENV)/.train ## a stage of the training on the shards of OUT; stage 2 starts from stage 1, stage 3 from stage 2
+	$(BIN)/osprey-train --stage $(STAGE) --preset $(PRESET) --data "$(OUT)/data" --images "$(or $(DATA),$(SCENES))" \
+		--output "$(RUNS)/stage$(STAGE)" $(if $(INIT),--init "$(INIT)") $(ARGS)
 
 test: $(VENV)/.dev ## lint, types and all tests that need no network, no GPU and no language model
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -57,8 +66,10 @@ bench: $(VENV)/.dev ## measure against named peers; takes minutes
 
 lock: $(VENV)/.uv ## resolve the lock files anew
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header setup.py -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --extra train \
+		-c requirements.lock setup.py -o requirements-train.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --extra dev --extra train --extra llm-test \
-		-c requirements.lock setup.py -o requirements-dev.lock
+		-c requirements.lock -c requirements-train.lock setup.py -o requirements-dev.lock
 
 clean: ## remove what builds and tests leave
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
@@ -73,7 +84,11 @@ $(VENV)/.build: $(VENV)/.uv requirements.lock setup.py
 	$(BIN)/uv pip install -q -p $(VENV) --no-deps -e .
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.build requirements-dev.lock
+$(VENV)/.train: $(VENV)/.build requirements-train.lock
+	$(BIN)/uv pip install -q -p $(VENV) -r requirements-train.lock
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.train requirements-dev.lock
 	$(BIN)/uv pip install -q -p $(VENV) -r requirements-dev.lock
 	touch $@
 
