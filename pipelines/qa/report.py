@@ -21,6 +21,7 @@ from pipelines.shards.manifest import KindEntry, Manifest, costs, read_manifest
 from schemas.ledger import REASONS, LedgerLine
 
 PAGE = "qa/index.html"
+BLANK = "\N{NO-BREAK SPACE}"
 
 
 class KindLine(NamedTuple):
@@ -90,12 +91,14 @@ def usd(amount: float | None) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of 1 for reading: few digits, and never 0 % or 100 % for what is not quite that."""
+    """A share of 1 for reading, in one piece: few digits, and never 0 % or 100 % for what is not quite that."""
     if 0 < share < 0.001:
-        return "< 0.1 %"
-    if 0.999 < share < 1:
-        return "> 99.9 %"
-    return f"{100 * share:.1f} %".replace(".0 %", " %")
+        words = "< 0.1 %"
+    elif 0.999 < share < 1:
+        words = "> 99.9 %"
+    else:
+        words = f"{100 * share:.1f} %".replace(".0 %", " %")
+    return words.replace(" ", BLANK)
 
 
 def kind_lines(manifest: Manifest, figures: Figures) -> list[KindLine]:

@@ -14,7 +14,7 @@ from pipelines.qa.expectations import KINDS
 from pipelines.qa.figures import survey
 from pipelines.qa.gallery import card, spans, stays_below
 from pipelines.qa.kinds import MEANS
-from pipelines.qa.report import percent, write_report
+from pipelines.qa.report import BLANK, percent, write_report
 from pipelines.qa.validate import validate_output
 from pipelines.shards.manifest import NOTHING_ASKED
 from schemas.errors import BuildError
@@ -228,7 +228,20 @@ def test_paths_stay_below_data(path: str, fine: bool) -> None:
 
 def test_percent() -> None:
     shares = (0, 0.0001, 0.0123, 0.5, 0.9999, 1, 1.5)
-    assert [percent(share) for share in shares] == ["0 %", "< 0.1 %", "1.2 %", "50 %", "> 99.9 %", "100 %", "150 %"]
+    shown = [percent(share) for share in shares]
+    assert [text.replace(BLANK, " ") for text in shown] == [
+        "0 %", "< 0.1 %", "1.2 %", "50 %", "> 99.9 %", "100 %", "150 %",
+    ]  # fmt: skip
+    assert not any(" " in text for text in shown), "none of them breaks between number and sign"
+
+
+def test_a_share_stays_on_the_line_of_its_bar_and_of_its_writer(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path)
+    found = pathlib.Path(write_report(str(tmp_path))).read_text()
+    shares = re.findall(rf"[\d.]+{BLANK}%", found)
+    whole = re.findall(rf'<(td|span) class="whole">(?:(?!</\1>).|</span>(?= ))*?[\d.]+{BLANK}%', found)
+    assert shares
+    assert len(whole) == len(shares)
 
 
 def test_no_path_of_this_machine_is_on_the_page(tmp_path: pathlib.Path) -> None:
