@@ -60,6 +60,7 @@ def test_a_whole_build(tmp_path: pathlib.Path) -> None:
     assert "crowd a crowd region covers many objects 2 ingest coco" in text
     assert "ingest coco annotations 20 18 2 crowd 2" in text
     assert "12,000 prompt tokens" in text or "prompt tokens 12,000" in text
+    assert "requests 9 calls 6 repeats of another request 2 failed 1" in text
     assert len([src for src in found.attributes["src"] if src.startswith("data:image/jpeg;base64,")]) == 8
 
 
