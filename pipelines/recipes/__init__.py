@@ -1,5 +1,6 @@
 """Reading recipes: by name (a YAML file beside this one) or by path."""
 
+import math
 import pathlib
 import re
 import types
@@ -35,6 +36,9 @@ VISION_LIMITS = {
     "most_bytes": (20_000, 10_000_000),
 }  # fmt: skip
 """Settings of `generation.vision` -> least and most."""
+
+ASKING_LIMITS = {"temperature": (0, 2), "max_tokens": (1, math.inf), "max_completion_tokens": (1, math.inf)}
+"""Settings of `generation` that are sent as they are -> least and most; null sends none."""
 
 TYPES = {
     "object": "a mapping", "array": "a list", "str": "a text", "int": "a whole number", "float": "a number",
@@ -254,9 +258,14 @@ def _check_numbers(name: str, recipe: Recipe) -> None:
         raise RecipeError(
             f"recipe {name}: rows_per_shard: {recipe.rows_per_shard} is no number of rows", hint="Give 1 or more."
         )
-    for key, (least, most) in VISION_LIMITS.items() if recipe.generation.vision else ():
-        value = getattr(recipe.generation.vision, key)
-        if not least <= value <= most:
-            raise RecipeError(
-                f"recipe {name}: generation.vision.{key}: {value} is out of range", hint=f"Give {least} to {most}."
-            )
+    _check_ranges(name, "generation", recipe.generation, ASKING_LIMITS)
+    if recipe.generation.vision:
+        _check_ranges(name, "generation.vision", recipe.generation.vision, VISION_LIMITS)
+
+
+def _check_ranges(recipe: str, key: str, given: object, limits: Mapping[str, tuple[float, float]]) -> None:
+    for name, (least, most) in limits.items():
+        value = getattr(given, name)
+        if value is not None and not least <= value <= most:
+            allowed = f"{least} or more" if most == math.inf else f"{least} to {most}"
+            raise RecipeError(f"recipe {recipe}: {key}.{name}: {value} is out of range", hint=f"Give {allowed}.")

@@ -69,6 +69,11 @@ def test_a_good_recipe(path: pathlib.Path) -> None:
         (changed("generation", "top_p", to=1), "top_p", "Allowed keys: model, temperature, max_tokens, max_comp"),
         (changed("generation", "vision", "crop", to=1), "crop", "Allowed keys: image_px, crop_px, crops"),
         (changed("generation", "vision", "crops", to=-1), "generation.vision.crops: -1", "Give 0 to 50."),
+        (changed("generation", "temperature", to=9), "generation.temperature: 9", "Give 0 to 2."),
+        (changed("generation", "temperature", to=-0.1), "generation.temperature: -0.1 is out of", "Give 0 to 2."),
+        (changed("generation", "temperature", to=float("nan")), "generation.temperature: nan", "Give 0 to 2."),
+        (changed("generation", "max_tokens", to=-1), "generation.max_tokens: -1 is out of range", "Give 1 or more."),
+        (changed("generation", "max_completion_tokens", to=0), "max_completion_tokens: 0 is", "Give 1 or more."),
         (changed("generation", "vision", to=True), "a mapping or nothing, got true or false", "every key"),
         (changed("kinds", "mask_text", "cap", to=1), "cap", "Allowed keys: sources, regions_per_image"),
         (changed("kinds", "mask_text", "rows", to=0), "kinds.mask_text.rows: 0 is no number of rows", "1 or more"),
@@ -143,6 +148,14 @@ def test_a_mistake_is_named_with_what_is_allowed(path: pathlib.Path, content: ob
         load(path, content)
     assert "mine.yaml" in raised.value.message
     assert hint in raised.value.hint
+
+
+@pytest.mark.parametrize("temperature", [None, 0, 2, 2.0])
+def test_settings_of_asking_at_the_ends_of_their_ranges(path: pathlib.Path, temperature: float | None) -> None:
+    asking = {"temperature": temperature, "max_tokens": None, "max_completion_tokens": 1}
+    generation = load(path, {**GOOD, "generation": asking}).generation
+    sent = {name: value for name, value in asking.items() if value is not None}
+    assert generation.parameters() == {"model": generation.model, **sent}
 
 
 def test_the_line_of_bad_yaml_is_named(path: pathlib.Path) -> None:
