@@ -79,7 +79,7 @@ class Rows(Dataset[Example | Fault]):
         row = self.row(place)
         where = f"{self.shards.where(*place)} ({row['sample_id']})"
         try:
-            picture = self._picture(row)
+            picture = self.picture(row)
         except ValueError as error:
             raise ShardError(f"{where}, image: {error}", hint=_PICTURES) from error
         try:
@@ -107,7 +107,7 @@ class Rows(Dataset[Example | Fault]):
         self._cache.move_to_end(key)
         return self._cache[key]
 
-    def _picture(self, row: Mapping[str, Any]) -> bytes | PIL.Image.Image:
+    def picture(self, row: Mapping[str, Any]) -> bytes | PIL.Image.Image:
         """The picture's file; where the masks fit only the picture as its EXIF data turn it, the picture turned.
 
         Raises:
