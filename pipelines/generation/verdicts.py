@@ -37,11 +37,11 @@ class Verdicts:
         if error.verdict is Verdict.REFUSED:
             self._refused.append(failure)
             if not self._answered and len(self._refused) >= REFUSED_AFTER:
-                raise _server_at_fault(len(self._refused), error.words)
+                raise _all_refused(len(self._refused), error)
             return self._take_refused() if self._answered else []
         self._silent.append(failure)
         if len(self._silent) >= (DOWN_AFTER if self._reached else 1):
-            raise _server_at_fault(len(self._silent), error.words)
+            raise _server_at_fault(len(self._silent), error)
         return []
 
     def ended(self) -> list[Entry]:
@@ -57,9 +57,22 @@ class Verdicts:
         return held
 
 
-def _server_at_fault(count: int, words: str) -> GenerationError:
+def _server_at_fault(count: int, error: CallError) -> GenerationError:
     these = "the request" if count == 1 else f"any of {count} requests in a row"
+    what = "Check OPENAI_BASE_URL, the model's name and the server itself"
+    if error.turned_away:
+        what = (
+            "More is sent than the account's limits allow, or than the server can do: look those limits up and stay "
+            "below them with --rpm, --tpm or a lower --concurrency"
+        )
     return GenerationError(
-        f"the server did not answer {these}: {words}",
-        hint="Check OPENAI_BASE_URL, the model's name and the server itself; the same command then goes on from here.",
+        f"the server did not answer {these}: {error.words}", hint=f"{what}; the same command then goes on from here."
+    )
+
+
+def _all_refused(count: int, error: CallError) -> GenerationError:
+    return GenerationError(
+        f"the server refused {count} requests and answered none: {error.words}",
+        hint="Check whether it takes the model and the settings under `generation` in the recipe; a changed recipe needs "
+        "a new plan.",
     )

@@ -109,10 +109,25 @@ def test_a_few_refusals_without_any_answer_are_failures_too(server, store, quick
 def test_a_server_that_refuses_everything_stops_the_run(server, store, quick, ask) -> None:
     server.fault = lambda payload, before: faulty.http_error(400, "Unsupported parameter: max_tokens")
     asks = [ask(f"q{index}") for index in range(500)]
-    with pytest.raises(GenerationError, match="Unsupported parameter"):
+    with pytest.raises(GenerationError, match="Unsupported parameter") as caught:
         generate(asks, store, quick())
+    assert "refused 20 requests and answered none" in caught.value.message
+    assert "`generation` in the recipe" in caught.value.hint
+    assert "OPENAI_BASE_URL" not in caught.value.hint, "it answers"
     assert server.calls < 40
     assert len(store.missing(one.key for one in asks)) == 500, "nothing is wrong with the requests"
+
+
+def test_a_rate_limit_that_lasts_stops_the_run_and_names_what_to_turn_down(server, store, quick, ask) -> None:
+    server.fault = lambda payload, before: faulty.http_error(429, "Rate limit reached")
+    asks = [ask(f"q{index}") for index in range(100)]
+    with pytest.raises(GenerationError, match="HTTP 429: Rate limit reached") as caught:
+        generate(asks, store, quick(max_attempts=2))
+    assert "did not answer any of 5 requests in a row" in caught.value.message
+    for named in ("--rpm", "--concurrency", "account's limits", "the same command"):
+        assert named in caught.value.hint
+    assert "OPENAI_BASE_URL" not in caught.value.hint
+    assert len(store.missing(one.key for one in asks)) == 100, "nothing is wrong with the requests"
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
@@ -137,6 +152,7 @@ def test_a_server_that_is_not_there_stops_the_run(server, store, quick, ask) -> 
     began = time.monotonic()
     with pytest.raises(GenerationError, match="connection failed") as caught:
         generate(asks, store, quick(base_url=faulty.refused_url()))
+    assert "the server did not answer the request" in caught.value.message
     assert "OPENAI_BASE_URL" in caught.value.hint
     assert time.monotonic() - began < 5
     assert store.missing([asks[0].key])
