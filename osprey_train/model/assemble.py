@@ -1,16 +1,15 @@
 """A new model from its parts: a vision encoder, a language model and its tokenizer."""
 
+import copy
 from typing import Any
 
-import open_clip
-import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from osprey_train import chat
 from osprey_train.model.config import OspreyConfig
 from osprey_train.model.modeling import OspreyForConditionalGeneration
 from osprey_train.model.processor import OspreyProcessor
-from schemas.errors import ModelError
+from osprey_train.model.vision_weights import load_vision
 
 
 def assemble(
@@ -27,18 +26,35 @@ def assemble(
     `vision_weights` is an open_clip tag or a file of open_clip weights, or empty for a random encoder; `settings` are
     those of `OspreyConfig`.
     """
-    tokenizer.add_special_tokens({"additional_special_tokens": [chat.IMAGE, chat.MASK, chat.SPATIAL]})
+    image, mask, spatial = add_placeholders(tokenizer)
     if len(tokenizer) > language.get_input_embeddings().num_embeddings:
         language.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-    image, mask, spatial = tokenizer.convert_tokens_to_ids([chat.IMAGE, chat.MASK, chat.SPATIAL])
     config = OspreyConfig(
         text_config=language.config, image_token_id=image, mask_token_id=mask, spatial_token_id=spatial, **settings
     )
-    model = OspreyForConditionalGeneration(config)
-    model.language_model = language
+    processor = processor_for(config, tokenizer, prompt_form, system)
+    model = OspreyForConditionalGeneration(config, language)
     if vision_weights:
-        load_vision(model, vision_weights)
-    processor = OspreyProcessor(
+        load_vision(model.vision, config.vision_model, vision_weights)
+    model.generation_config = copy.deepcopy(language.generation_config)
+    settle_generation(model, processor)
+    return model, processor
+
+
+def add_placeholders(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int, int]:
+    """Ids of the tokens of picture, mask and place; those that the tokenizer lacks are added to it."""
+    tokenizer.add_special_tokens(
+        {"additional_special_tokens": [chat.MASK, chat.SPATIAL, chat.IMAGE]}, replace_extra_special_tokens=False
+    )
+    image, mask, spatial = tokenizer.convert_tokens_to_ids([chat.IMAGE, chat.MASK, chat.SPATIAL])
+    return image, mask, spatial
+
+
+def processor_for(
+    config: OspreyConfig, tokenizer: PreTrainedTokenizerBase, prompt_form: str, system: str
+) -> OspreyProcessor:
+    """The processor that makes what a model of this configuration takes."""
+    return OspreyProcessor(
         tokenizer,
         image_size=config.image_size,
         mask_size=config.mask_size,
@@ -47,21 +63,14 @@ def assemble(
         prompt_form=prompt_form,
         system=system,
     )
-    model.generation_config.pad_token_id = processor.pad_token_id
-    return model, processor
 
 
-def load_vision(model: OspreyForConditionalGeneration, weights: str) -> None:
-    """Put open_clip weights (a tag that open_clip can fetch, or a file) into the vision encoder."""
-    name = model.config.vision_model
-    try:
-        trunk = open_clip.create_model(name, pretrained=weights).visual.trunk
-    except (RuntimeError, OSError) as error:
-        raise ModelError(
-            f"the vision encoder {name} could not be loaded from {weights!r}: {error}",
-            hint=f"a tag of open_clip ({', '.join(open_clip.list_pretrained_tags_by_model(name)) or 'it knows none'}) "
-            "or a file; HF_HUB_OFFLINE=0 lets it fetch",
-        ) from error
-    with torch.no_grad():
-        model.vision.stem.load_state_dict(trunk.stem.state_dict())
-        model.vision.stages.load_state_dict(trunk.stages.state_dict())
+def settle_generation(model: OspreyForConditionalGeneration, processor: OspreyProcessor) -> None:
+    """An answer ends where the prompt form ends it, too, and never has placeholders in it."""
+    settings, tokenizer = model.generation_config, processor.tokenizer
+    ends = settings.eos_token_id if isinstance(settings.eos_token_id, list) else [settings.eos_token_id]
+    last = tokenizer(processor.form.end, add_special_tokens=False)["input_ids"]
+    ends += [tokenizer.eos_token_id, *(last if len(last) == 1 else [])]
+    settings.eos_token_id = sorted({int(token) for token in ends if token is not None})
+    settings.pad_token_id = processor.pad_token_id
+    settings.suppress_tokens = sorted(model.config.placeholders)

@@ -40,6 +40,9 @@ class OspreyConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)
         if self.image_size % 32:
             raise ValueError(f"image_size is {self.image_size}; it must be a multiple of 32, the stride of res5")
+        for name, known in (("resize", ("squash", "pad")), ("pooling", ("area", "published"))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be {' or '.join(known)}")
         self.tie_word_embeddings = self.tie_word_embeddings or bool(self.language.tie_word_embeddings)
 
     @property
@@ -47,6 +50,11 @@ class OspreyConfig(PreTrainedConfig):
         """The language model's own configuration."""
         assert isinstance(self.text_config, PreTrainedConfig)
         return self.text_config
+
+    @property
+    def placeholders(self) -> tuple[int, int, int]:
+        """Ids of the tokens that are replaced: by image tokens, mask tokens, spatial tokens."""
+        return self.image_token_id, self.mask_token_id, self.spatial_token_id
 
     @property
     def mask_size(self) -> int:

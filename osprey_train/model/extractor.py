@@ -52,17 +52,21 @@ class MaskExtractor(nn.Module):
     def forward(self, features: Features, masks: Tensor, mask_image: Tensor) -> tuple[Tensor, Tensor]:
         """Mask tokens and spatial tokens, each (regions, hidden size).
 
-        `masks` is (regions, mask_size, mask_size), 0..255; `mask_image` (regions,) tells each mask's picture, in order.
+        `masks` is (regions, mask_size, mask_size), 0..255; `mask_image` (regions,) tells its picture, ascending.
         """
-        pooled = [level(self.pool(features[name], masks, mask_image)) for name, level in self.levels.items()]
+        regions = torch.bincount(mask_image, minlength=len(features["res2"])).tolist()
+        pooled = [level(self.pool(features[name], masks, regions)) for name, level in self.levels.items()]
         mask_tokens = self.mask_token(torch.stack(pooled).sum(0))
         return mask_tokens, self.spatial_token(self.shapes(masks).to(mask_tokens.dtype))
 
-    def pool(self, feature: Tensor, masks: Tensor, mask_image: Tensor) -> Tensor:
-        """Weighted mean (regions, channels) of a feature map (batch, channels, size, size) inside each mask."""
+    def pool(self, feature: Tensor, masks: Tensor, regions: list[int]) -> Tensor:
+        """Weighted mean (regions, channels) inside each mask of a feature map (batch, channels, size, size).
+
+        `regions` counts the masks of each picture.
+        """
         weights = self.weights(masks, feature.shape[-1]).to(feature.dtype)
         cells = feature.flatten(2).transpose(1, 2)
-        return torch.cat([weights[mask_image == picture] @ cells[picture] for picture in range(len(feature))])
+        return torch.cat([inside @ picture for inside, picture in zip(weights.split(regions), cells, strict=True)])
 
     def shapes(self, masks: Tensor) -> Tensor:
         """The masks themselves, 0..1, resized to (regions, spatial_size ** 2)."""
