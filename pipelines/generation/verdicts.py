@@ -73,6 +73,6 @@ def _server_at_fault(count: int, error: CallError) -> GenerationError:
 def _all_refused(count: int, error: CallError) -> GenerationError:
     return GenerationError(
         f"the server refused {count} requests and answered none: {error.words}",
-        hint="Check whether it takes the model and the settings under `generation` in the recipe; a changed recipe needs "
-        "a new plan.",
+        hint="Check whether it takes the model and the settings under `generation` in the recipe; a changed recipe "
+        "needs a new plan.",
     )
