@@ -81,13 +81,18 @@ class Order:
 
     def _window_start(self, window: int) -> int:
         """Where in its epoch a window starts."""
-        return sum(window * share // self.windows for share in self.shares.values())
+        return sum(self._shown(kind, window) for kind in self.shares)
+
+    def _shown(self, kind: str, window: int) -> int:
+        """Rows of a kind that an epoch shows before a window; the rounding differs, lest rare kinds meet."""
+        return (window * self.shares[kind] + stable_int(kind) % self.windows) // self.windows
 
     def _window(self, epoch: int, window: int) -> Iterator[Place]:
         """The places of one window, shuffled."""
-        kinds, groups, rows = [], [], []
+        none = np.zeros(0, np.int64)
+        kinds, groups, rows = [none], [none], [none]
         for number, (kind, share) in enumerate(self.shares.items()):
-            first, last = (epoch * share + edge * share // self.windows for edge in (window, window + 1))
+            first, last = (epoch * share + self._shown(kind, edge) for edge in (window, window + 1))
             for group, row in self._places(kind, first, last):
                 groups.append(group)
                 rows.append(row)
