@@ -1,8 +1,33 @@
 """The trainer: the Osprey model in the conventions of transformers, trained in three stages on our shards.
 
-    from osprey_train import OspreyForConditionalGeneration, OspreyProcessor
+    from osprey_train import Describer
+
+    osprey = Describer("runs/x")
+    print(osprey("picture.jpg", mask="mask.png", ask="What is <region1>?"))
+
+Names are imported when they are first used, so that `--help` of a command does not wait for torch. The classes are
+registered with transformers' Auto classes by the first use of any of them.
 """
 
-from osprey_train.model import OspreyConfig, OspreyForConditionalGeneration, OspreyProcessor
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["OspreyConfig", "OspreyForConditionalGeneration", "OspreyProcessor"]
+if TYPE_CHECKING:
+    from osprey_train.describe import Describer as Describer
+    from osprey_train.model import OspreyConfig as OspreyConfig
+    from osprey_train.model import OspreyForConditionalGeneration as OspreyForConditionalGeneration
+    from osprey_train.model import OspreyProcessor as OspreyProcessor
+
+_HOME = {
+    "Describer": "osprey_train.describe",
+    "OspreyConfig": "osprey_train.model",
+    "OspreyForConditionalGeneration": "osprey_train.model",
+    "OspreyProcessor": "osprey_train.model",
+}
+__all__ = ["Describer", "OspreyConfig", "OspreyForConditionalGeneration", "OspreyProcessor"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)

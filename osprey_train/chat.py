@@ -2,16 +2,20 @@
 
 A conversation becomes one text in the language model's own form, with placeholders for picture and regions, and is
 tokenised once; the labels come from the places of the answers in that text. Only answers, each with the mark that ends
-it, are in the loss.
+it, are in the loss. What a model is asked (`ChatForm.prompt`) is the same text up to an answer.
 """
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jinja2
+import numpy as np
+import numpy.typing as npt
 from transformers import PreTrainedTokenizerBase
 
-from schemas.errors import ModelError, ShardError
+from schemas.errors import InputError, ModelError
 
 IMAGE, MASK, SPATIAL = "<image>", "<mask>", "<pos>"
 """Placeholders: the picture's tokens, and a region's mask token and spatial token."""
@@ -19,39 +23,8 @@ IGNORED = -100
 """The label of a token that is not in the loss."""
 
 Message = Mapping[str, Any]
-_region = re.compile(r"<region(\d+)>")
-
-
-class ChatForm(NamedTuple):
-    """What stands around questions and answers: `head Q reply A end next Q reply A end ...`."""
-
-    head: str
-    reply: str
-    lead: str
-    """Between the words that call for an answer and the answer itself."""
-    end: str
-    """Ends an answer, and is learned with it."""
-    next: str
-
-    def prompt(self, turns: Sequence["Turn"]) -> str:
-        """The text up to where the model answers the last question."""
-        return self.text(turns)[: -len(self.lead + turns[-1].answer + self.end) or None]
-
-    def text(self, turns: Sequence["Turn"]) -> str:
-        """The whole conversation."""
-        return self.head + self.next.join(
-            turn.question + self.reply + self.lead + turn.answer + self.end for turn in turns
-        )
-
-    def answers(self, turns: Sequence["Turn"]) -> list[tuple[int, int]]:
-        """Where in the text each answer begins, and where its end mark ends (half-open)."""
-        spans, at = [], len(self.head)
-        for turn in turns:
-            begin = at + len(turn.question + self.reply)
-            at = begin + len(self.lead + turn.answer + self.end)
-            spans.append((begin, at))
-            at += len(self.next)
-        return spans
+Ids = npt.NDArray[np.int64]
+_region = re.compile(r"<region([0-9]+)>")
 
 
 class Turn(NamedTuple):
@@ -61,43 +34,88 @@ class Turn(NamedTuple):
     answer: str
 
 
+class ChatForm(NamedTuple):
+    """What stands around questions and answers: `head Q reply lead A end next Q reply lead A end ...`."""
+
+    head: str
+    reply: str
+    """Calls for an answer."""
+    lead: str
+    """Between those words and the answer: the model writes it, so it is learned."""
+    end: str
+    """Ends an answer, and is learned with it."""
+    next: str
+
+    def text(self, turns: Sequence[Turn]) -> str:
+        """The whole conversation."""
+        return self.head + self.next.join(
+            turn.question + self.reply + self.lead + turn.answer + self.end for turn in turns
+        )
+
+    def prompt(self, turns: Sequence[Turn]) -> str:
+        """The text up to where the model answers the last question."""
+        return self.text(turns)[: self.answers(turns)[-1][0]]
+
+    def answers(self, turns: Sequence[Turn]) -> list[tuple[int, int]]:
+        """Where in the text each answer, with its lead, begins and where its end mark ends (half-open)."""
+        spans, at = [], len(self.head)
+        for turn in turns:
+            begin = at + len(turn.question + self.reply)
+            at = begin + len(self.lead + turn.answer + self.end)
+            spans.append((begin, at))
+            at += len(self.next)
+        return spans
+
+
 class Encoded(NamedTuple):
     """A conversation as the model reads it."""
 
-    input_ids: list[int]
-    labels: list[int]
+    input_ids: Ids
+    labels: Ids
     turns_dropped: int
     """Whole turns left out at the end because the context was full."""
     answers_cut: int
-    """1 if the first answer alone was too long and had to be cut."""
+    """1 if the first turn alone was too long and had to be cut."""
 
 
 def vicuna_v1(tokenizer: PreTrainedTokenizerBase, system: str = "") -> ChatForm:
     """Vicuna's v1 form, which the public Osprey was trained in. Its system sentence is the caller's to give."""
+    if not tokenizer.eos_token:
+        raise ModelError(
+            f"the tokenizer of {_name(tokenizer)} has no token that ends a text (eos_token)",
+            hint="give it one: the form vicuna_v1 ends every answer with it",
+        )
     head = f"{tokenizer.bos_token or ''}{system} USER: " if system else f"{tokenizer.bos_token or ''}USER: "
     return ChatForm(head=head, reply=" ASSISTANT:", lead=" ", end=str(tokenizer.eos_token), next="USER: ")
 
 
 def template_form(tokenizer: PreTrainedTokenizerBase, system: str = "") -> ChatForm:
-    """The form of the tokenizer's chat template, learned by rendering two conversations with marks for their texts.
+    """The form of the tokenizer's chat template, learned by rendering conversations with marks for their texts.
 
-    Raises ModelError where there is no template, or one that does not treat all turns alike.
+    Raises ModelError where there is no template, it does not treat all turns alike, or marks no end of an answer.
     """
     if not tokenizer.chat_template:
         raise ModelError(
-            f"the tokenizer of {tokenizer.name_or_path or 'the language model'} has no chat template",
+            f"the tokenizer of {_name(tokenizer)} has no chat template",
             hint="choose the prompt form vicuna_v1, or give the tokenizer a template",
         )
-    turns = [Turn("\ue000q1\ue001", "\ue000a1\ue001"), Turn("\ue000q2\ue001", "\ue000a2\ue001")]
-    pieces = re.split("\ue000[qa][12]\ue001", _rendered(tokenizer, turns, system))
-    asked = _rendered(tokenizer, [Turn(turns[0].question, "")], system, ask=True).split(turns[0].question)
+    turns = [Turn(f'\ue000Q{n} <&">\ue001', f'\ue000A{n} <&">\ue001') for n in (1, 2, 3)]
+    pieces = re.split("\ue000.*?\ue001", _rendered(tokenizer, turns[:2], system))
+    asked = _rendered(tokenizer, turns[:1], system, ask=True).split(turns[0].question)
     if len(pieces) != 5 or len(asked) != 2:
-        raise _unlike(tokenizer)
-    head, reply, between, reply_again, tail = pieces
+        raise _unlike(tokenizer, "changes the texts, or leaves some out")
+    head, reply, between, _, tail = pieces
     end = tail.rstrip()
     form = ChatForm(head=head, reply=asked[1], lead=reply[len(asked[1]) :], end=end, next=between[len(end) :])
-    if reply != reply_again or not reply.startswith(asked[1]) or not between.startswith(end) or not end:
-        raise _unlike(tokenizer)
+    if not any(token in end for token in tokenizer.all_special_tokens):
+        raise _unlike(tokenizer, f"ends answers with {end!r}, which is no special token")
+    for count in (1, 2, 3):
+        whole, prompt = (_rendered(tokenizer, turns[:count], system, ask) for ask in (False, True))
+        if (
+            form.text(turns[:count]) != whole[: len(whole) - len(tail) + len(end)]
+            or form.prompt(turns[:count]) != prompt
+        ):
+            raise _unlike(tokenizer, "does not treat all turns alike, so the places of the answers cannot be told")
     return form
 
 
@@ -106,22 +124,44 @@ def _rendered(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn], system:
     for turn in turns:
         messages += [{"role": "user", "content": turn.question}, {"role": "assistant", "content": turn.answer}]
     messages = messages[:-1] if ask else messages
-    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=ask))
+    try:
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=ask))
+    except (jinja2.TemplateError, TypeError) as error:
+        raise _unlike(tokenizer, f"cannot be used: {error}") from error
 
 
-def _unlike(tokenizer: PreTrainedTokenizerBase) -> ModelError:
+def _unlike(tokenizer: PreTrainedTokenizerBase, reason: str) -> ModelError:
     return ModelError(
-        f"the chat template of {tokenizer.name_or_path or 'the language model'} does not treat all turns alike",
-        hint="so the places of the answers cannot be told; choose the prompt form vicuna_v1",
+        f"the chat template of {_name(tokenizer)} {reason}",
+        hint="give it another template, or choose the prompt form vicuna_v1",
     )
 
 
-def turns_of(messages: Sequence[Message]) -> list[Turn]:
-    """Questions and answers of a row's messages; raises ShardError where they do not alternate."""
-    roles = [message["role"] for message in messages]
-    if not roles or roles != ["user", "assistant"] * (len(roles) // 2):
-        raise ShardError(f"messages must be user and assistant in turn, but are {', '.join(roles) or 'none'}")
+def _name(tokenizer: PreTrainedTokenizerBase) -> str:
+    return str(tokenizer.name_or_path or "the language model")
+
+
+def control_tokens(tokenizer: PreTrainedTokenizerBase) -> re.Pattern[str]:
+    """Finds in people's texts what the tokenizer would read as its own marks, such as `</s>` or `<image>`."""
+    tokens = {token for token in tokenizer.all_special_tokens if len(token.strip()) > 1} | {IMAGE, MASK, SPATIAL}
+    return re.compile("|".join(map(re.escape, sorted(tokens, key=len, reverse=True))))
+
+
+def turns_of(messages: Sequence[Message], control: re.Pattern[str] | None = None, *, ask: bool = False) -> list[Turn]:
+    """Questions and answers of messages; with `ask` the last question is still to be answered.
+
+    A mark in a text (`control`) gets a blank after its first character: `</s>` becomes `< /s>`, which is only text.
+    Raises InputError where user and assistant do not alternate.
+    """
+    roles = [str(message["role"]) for message in messages]
     texts = [str(message["content"]).strip() for message in messages]
+    if control:
+        texts = [control.sub(lambda mark: f"{mark[0][0]} {mark[0][1:]}", text) for text in texts]
+    if ask:
+        roles, texts = [*roles, "assistant"], [*texts, ""]
+    if not roles or roles != ["user", "assistant"] * (len(roles) // 2):
+        said = ", ".join(str(message["role"]) for message in messages) or "none"
+        raise InputError(f"messages must be user and assistant in turn{', user last' * ask}, but are {said}")
     return [Turn(*pair) for pair in zip(texts[::2], texts[1::2], strict=True)]
 
 
@@ -129,24 +169,29 @@ def with_placeholders(turns: Sequence[Turn], regions: int) -> tuple[list[Turn], 
     """The turns with placeholders for picture and regions, and the regions (from 0) in the order of theirs.
 
     A region's placeholders follow its first mention by a question; a region that an answer mentions first is put at the
-    head of that answer's question. Raises ShardError for a region that the row does not have.
+    head of that answer's question. Raises InputError for a region that there is not.
     """
     placed: list[Turn] = []
     order: list[int] = []
+    mentioned = functools.partial(_mentioned, order)
     for turn in turns:
-        asked = [int(number) for number in _region.findall(turn.question)]
-        told = [int(number) for number in _region.findall(turn.answer)]
-        for number in (*asked, *told):
-            if not 1 <= number <= regions:
-                raise ShardError(f"the text names <region{number}>, but the row has {regions} regions")
-        ahead = [number for number in dict.fromkeys(told) if number - 1 not in order and number not in asked]
-        head = "".join(f"<region{number}>{MASK}{SPATIAL} " for number in ahead)
-        order += [number - 1 for number in ahead]
-        placed.append(Turn(head + _region.sub(lambda mention: _mention(mention, order), turn.question), turn.answer))
+        asked, told = ([_index(mention, regions) for mention in _region.finditer(text)] for text in turn)
+        ahead = [index for index in dict.fromkeys(told) if index not in order and index not in asked]
+        head = "".join(f"<region{index + 1}>{MASK}{SPATIAL} " for index in ahead)
+        order += ahead
+        placed.append(Turn(head + _region.sub(mentioned, turn.question), turn.answer))
     return [Turn(f"{IMAGE}\n{placed[0].question}", placed[0].answer), *placed[1:]], order
 
 
-def _mention(mention: re.Match[str], order: list[int]) -> str:
+def _index(mention: re.Match[str], regions: int) -> int:
+    number = int(mention[1][:9])
+    if not 1 <= number <= regions:
+        there = f"there are {regions} regions" if regions != 1 else "there is 1 region"
+        raise InputError(f"the text names {mention[0][:20]}, but {there}")
+    return number - 1
+
+
+def _mentioned(order: list[int], mention: re.Match[str]) -> str:
     index = int(mention[1]) - 1
     if index in order:
         return mention[0]
@@ -159,34 +204,44 @@ def encode(
 ) -> Encoded:
     """Token ids and labels of turns with placeholders, at most `context` of them.
 
-    Whole turns are left out at the end until the rest fits; of a first turn that does not fit alone, the answer is cut.
+    Whole turns are left out at the end until the rest fits; of a first turn that does not fit alone, the end is cut.
+    Raises InputError where not even the picture fits.
     """
-    spans = form.answers(turns)
-    image_id = int(tokenizer.convert_tokens_to_ids(IMAGE))
-    found = tokenizer(form.text(turns), add_special_tokens=False, return_offsets_mapping=True)
-    ids, offsets = expanded(found["input_ids"], found["offset_mapping"], image_id, image_tokens)
-    labels, span = [IGNORED] * len(ids), iter(spans)
-    begin, end = next(span)
-    ends = []
-    for at, (token_begin, token_end) in enumerate(offsets):
-        while token_begin >= end:
-            ends.append(at)
-            begin, end = next(span, (len(offsets) and 1 << 60, 1 << 60))
-        if token_end > begin:
-            labels[at] = ids[at]
-    ends += [len(ids)] * (len(turns) - len(ends))
-    kept = sum(end <= context for end in ends)
-    length = ends[kept - 1] if kept else context
+    found = tokenizer(form.text(turns), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    places = np.array(found["offset_mapping"], np.int64)
+    begin, end = np.array(form.answers(turns)).T
+    image_id, spatial_id = tokenizer.convert_tokens_to_ids([IMAGE, SPATIAL])
+    ids, picture = expanded(found["input_ids"], image_id, image_tokens)
+    shift = image_tokens - 1
+    first = np.searchsorted(places[:, 1], begin, side="right") + shift
+    last = np.searchsorted(places[:, 0], end, side="left") + shift
+    labels = np.full_like(ids, IGNORED)
+    for answer in map(slice, first, last):
+        labels[answer] = ids[answer]
+    kept = int((last <= context).sum())
+    length = int(last[kept - 1]) if kept else context
+    if length < picture.stop:
+        raise InputError(
+            f"a context of {context} tokens has no room for a picture of {image_tokens} and the text before it",
+            hint="raise the context, or lower the image size",
+        )
+    if not kept and ids[length] == spatial_id:
+        length -= 1  # a mask token goes with its spatial token
     return Encoded(ids[:length], labels[:length], len(turns) - max(kept, 1), int(not kept))
 
 
-def expanded(
-    ids: Sequence[int], offsets: Sequence[tuple[int, int]], image_id: int, image_tokens: int
-) -> tuple[list[int], list[tuple[int, int]]]:
-    """Ids and offsets with the picture's one placeholder repeated for each of its tokens."""
-    at = ids.index(image_id) if image_id in ids else len(ids)
-    times = image_tokens if at < len(ids) else 0
-    return (
-        [*ids[:at], *[image_id] * times, *ids[at + 1 :]],
-        [*offsets[:at], *[offsets[at]] * times, *offsets[at + 1 :]] if times else list(offsets),
-    )
+def prompt_ids(
+    tokenizer: PreTrainedTokenizerBase, form: ChatForm, turns: Sequence[Turn], image_tokens: int
+) -> list[int]:
+    """Token ids of turns with placeholders, up to where the model answers the last question."""
+    found = tokenizer(form.prompt(turns), add_special_tokens=False, verbose=False)
+    image_id = int(tokenizer.convert_tokens_to_ids(IMAGE))
+    listed: list[int] = expanded(found["input_ids"], image_id, image_tokens)[0].tolist()
+    return listed
+
+
+def expanded(ids: Sequence[int], image_id: int, image_tokens: int) -> tuple[Ids, slice]:
+    """Ids with the picture's one placeholder repeated for each of its tokens, and where those are."""
+    at = ids.index(image_id)
+    whole = [*ids[:at], *[image_id] * image_tokens, *ids[at + 1 :]]
+    return np.array(whole, np.int64), slice(at, at + image_tokens)

@@ -6,9 +6,10 @@
       GenerationError          the generator cannot run: no key, no server
         BudgetError            the next request could cost more than is left
       BuildError               the finished data breaks an expectation, or files of a build are missing
-      ShardError               shards cannot be trained on: empty folder, other schema, a row whose picture or masks are broken
+      ShardError               shards cannot be trained on: empty folder, other schema, a row whose picture is broken
       ModelError               a checkpoint is of another architecture, or lacks files
-      TrainingError            a run that would waste its time: unknown stage or preset, nothing to train, no room to save
+      TrainingError            a run that would waste its time: unknown preset, nothing to train, no room to save
+      InputError               a picture, mask or question that a model cannot be asked about
 
 A broken *record* is no error: it becomes a `schemas.records.Reject` and is counted.
 """
@@ -64,3 +65,7 @@ class ModelError(OspreyDataError):
 
 class TrainingError(OspreyDataError):
     """A training run that cannot start or go on."""
+
+
+class InputError(OspreyDataError):
+    """A picture, region or question that does not fit together or cannot be read."""
