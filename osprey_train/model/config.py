@@ -37,7 +37,10 @@ class OspreyConfig(PreTrainedConfig):
     tie_word_embeddings: bool = False
 
     def __post_init__(self, **kwargs: Any) -> None:
+        chosen = getattr(self.text_config, "_attn_implementation", None)
         super().__post_init__(**kwargs)
+        if self.language._attn_implementation is None:
+            self.language._attn_implementation = chosen  # of a model that exists: without one it would not be causal
         if self.image_size % 32:
             raise ValueError(f"image_size is {self.image_size}; it must be a multiple of 32, the stride of res5")
         for name, known in (("resize", ("squash", "pad")), ("pooling", ("area", "published"))):

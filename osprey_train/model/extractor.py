@@ -66,7 +66,7 @@ class MaskExtractor(nn.Module):
         """
         weights = self.weights(masks, feature.shape[-1]).to(feature.dtype)
         cells = feature.flatten(2).transpose(1, 2)
-        return torch.cat([inside @ picture for inside, picture in zip(weights.split(regions), cells, strict=True)])
+        return torch.cat([inside @ picture for inside, picture in zip(torch.split(weights, regions), cells, strict=True)])
 
     def shapes(self, masks: Tensor) -> Tensor:
         """The masks themselves, 0..1, resized to (regions, spatial_size ** 2)."""

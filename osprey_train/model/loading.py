@@ -93,7 +93,7 @@ def check_processor(folder: Path, model: OspreyForConditionalGeneration, process
         for name in ("image_size", "mask_size", "image_tokens", "resize")
         if getattr(processor, name) != getattr(config, name)
     ]
-    rows = int(model.get_input_embeddings().num_embeddings)
+    rows = next(model.get_input_embeddings().parameters()).shape[0]
     if len(processor.tokenizer) > rows:
         faults.append(f"the tokenizer has {len(processor.tokenizer)} tokens and the model {rows}")
     if faults:
