@@ -13,13 +13,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from osprey_train.describe import Describer as Describer
+    from osprey_train.describer import Describer as Describer
     from osprey_train.model import OspreyConfig as OspreyConfig
     from osprey_train.model import OspreyForConditionalGeneration as OspreyForConditionalGeneration
     from osprey_train.model import OspreyProcessor as OspreyProcessor
 
 _HOME = {
-    "Describer": "osprey_train.describe",
+    "Describer": "osprey_train.describer",
     "OspreyConfig": "osprey_train.model",
     "OspreyForConditionalGeneration": "osprey_train.model",
     "OspreyProcessor": "osprey_train.model",
