@@ -119,44 +119,47 @@ def _cover(cells: npt.NDArray[np.uint8], mask: Mask, frame: Frame) -> None:
 
     Lengths are counted in units that make both a pixel and a cell a whole number of them, along each axis on its own:
     with n cells on a square of S pixels, and `side` pixels of the mask scaled to `scaled` pixels of the square, a
-    pixel of the mask is n * scaled units long and a cell S * side. All stays far below 2**63 for sides up to 65,535.
+    pixel of the mask is n * scaled units long and a cell S * side. Areas stay below 2**53, where floats are exact.
+
+    A run is the area above its end less that above its start: in the column of each, a part of one cell and all cells
+    above. Runs of several columns fill all but their last one to the bottom besides.
     """
-    height, width = mask.size
-    scaled_height, scaled_width = frame.content(height, width)
-    columns, inside = _columns(mask, frame.mask_size * scaled_height, frame.image_size * height, frame.mask_size)
-    if not len(inside):
-        return
-    pixel, cell = frame.mask_size * scaled_width, frame.image_size * width
-    first, last = columns.start * pixel // cell, -(-columns.stop * pixel // cell)
-    edges = np.arange(first, last + 1) * cell - columns.start * pixel
-    areas = np.diff(_integral(inside, pixel, edges), axis=0)
-    whole = frame.image_size * height * cell
-    cells[:, first:last] = -(-areas.T * 255 // whole)
-
-
-def _columns(mask: Mask, pixel: int, cell: int, count: int) -> tuple[range, Counts]:
-    """The columns of pixels from the first to the last that the mask has a pixel in; how long it is there in each cell.
-
-    The array is (columns, cells), empty for an empty mask. A run is the area below its start less that below its end,
-    so only the ends of runs are looked at: each lies in one cell, part of which is before it, and so are all cells
-    above.
-    """
-    borders = _borders(mask)
+    borders, (height, width) = _borders(mask), mask.size
     if not len(borders):
-        return range(0), np.zeros((0, count), np.int64)
-    x, y = np.divmod(borders, mask.size[0])
-    columns = range(int(x[0]), -(-int(borders[-1]) // mask.size[0]))
-    x -= columns.start
-    sign = np.where(np.arange(len(x)) % 2 == 0, -1, 1)
-    at, part = np.divmod(y * pixel, cell)
-    shape = (len(columns) + 1, count + 1)
-    place = x * shape[1] + at
-    above = np.bincount(place, sign * cell, shape[0] * shape[1]).reshape(shape)
-    inside = np.bincount(place, sign * part, shape[0] * shape[1]).reshape(shape)[:-1, :-1]
-    inside += np.cumsum(above[:-1, ::-1], axis=1)[:, -2::-1]
-    full = -np.cumsum(np.bincount(x, sign, shape[0]))[:-1]
-    column = np.diff(np.minimum(np.arange(count + 1) * cell, mask.size[0] * pixel))
-    return columns, (inside + full[:, None] * column).astype(np.int64)
+        return
+    scaled = frame.content(height, width)
+    tall, wide = (frame.mask_size * side for side in scaled)
+    cell_height, cell_width = frame.image_size * height, frame.image_size * width
+    is_end = np.arange(len(borders)) % 2
+    x, y = np.divmod(borders - is_end, height)
+    sign = 2 * is_end - 1
+    row, part = np.divmod((y + is_end) * tall, cell_height)
+    column, length = _cells_of(x, wide, cell_width)
+    open_runs = -np.cumsum(np.bincount(x - x[0], sign))
+    top, left, bottom = int(row.min()), int(column[0, 0]), int(row.max())
+    if several := bool(open_runs.any()):
+        top, bottom = 0, height * tall // cell_height
+    shape = (int(column.max()) - left + 1, bottom - top + 1)
+    place = (column - left) * shape[1] + row - top
+    areas, above = (
+        np.bincount(place.ravel(), (sign * share * length).ravel(), shape[0] * shape[1]).reshape(shape)
+        for share in (part, cell_height)
+    )
+    areas[:, :-1] += np.cumsum(above[:, :0:-1], axis=1)[:, ::-1]
+    if several:
+        column, length = _cells_of(np.arange(x[0], x[-1] + 1), wide, cell_width)
+        widths = np.bincount((column - left).ravel(), (length * open_runs).ravel(), shape[0])
+        areas += widths[:, None] * np.diff(np.minimum(np.arange(shape[1] + 1) * cell_height, height * tall))
+    shares = -(-areas.T.astype(np.int64) * 255 // (cell_height * cell_width))
+    cells[top : bottom + 1, left : left + shape[0]] = shares[: frame.mask_size - top, : frame.mask_size - left]
+
+
+def _cells_of(pixels: Counts, pixel: int, cell: int) -> tuple[Counts, Counts]:
+    """The cells, along one axis, that pixels may reach into, and how far they do: two arrays (reach, pixels)."""
+    start = pixels * pixel
+    cells = start // cell + np.arange(-(-pixel // cell) + 1)[:, None]
+    reached = np.minimum(start + pixel, (cells + 1) * cell) - np.maximum(start, cells * cell)
+    return cells, reached.clip(0)
 
 
 def _borders(mask: Mask) -> Counts:
@@ -171,13 +174,3 @@ def _borders(mask: Mask) -> Counts:
         total = int(ends[-1]) if len(ends) else 0
         raise ValueError(f"runs add up to {total} pixels, the mask has {mask.size[0]} x {mask.size[1]}")
     return ends if len(ends) % 2 == 0 else ends[:-1]
-
-
-def _integral(rows: Counts, pixel: int, edges: Counts) -> Counts:
-    """Sums over what lies before each of the edges, of rows that are `pixel` long each: (edges, ...)."""
-    before = np.zeros((len(rows) + 1, *rows.shape[1:]), np.int64)
-    np.cumsum(rows, axis=0, out=before[1:])
-    edges = edges.clip(0, len(rows) * pixel)
-    at, part = np.divmod(edges, pixel)
-    following = rows[np.minimum(at, len(rows) - 1)]
-    return before[at] * pixel + following * part[:, None]
