@@ -13,7 +13,7 @@ from osprey_train.model.vision import Features
 def area_weights(masks: Tensor, size: int) -> Tensor:
     """Weight of each cell of a map of `size` x `size` cells for each mask, by how much of the cell it covers.
 
-    `masks` (regions, m, m) holds the covered share of finer cells, in any unit. The weights (regions, size * size) of a
+    `masks` (regions, m, m) holds the covered share of finer cells, 0..255. The weights (regions, size * size) of a
     mask that is not empty add up to one, however small it is.
     """
     covered = F.avg_pool2d(masks.float()[:, None], masks.shape[-1] // size).flatten(1)
@@ -21,8 +21,12 @@ def area_weights(masks: Tensor, size: int) -> Tensor:
 
 
 def published_weights(masks: Tensor, size: int) -> Tensor:
-    """The same as the public code has it: resize bilinearly, take all cells above zero. Small masks vanish."""
-    inside = F.interpolate(masks.float()[:, None], size=(size, size), mode="bilinear").flatten(1) > 0
+    """The same as the public code has it: resize bilinearly, take all cells above zero. Small masks vanish.
+
+    There masks are of ones and zeros: a cell of `masks` is inside from half covered on.
+    """
+    resized = F.interpolate((masks > 127).float()[:, None], size=(size, size), mode="bilinear")
+    inside = resized.flatten(1) > 0
     return inside / inside.sum(1, keepdim=True).clamp(min=1)
 
 
@@ -66,7 +70,8 @@ class MaskExtractor(nn.Module):
         """
         weights = self.weights(masks, feature.shape[-1]).to(feature.dtype)
         cells = feature.flatten(2).transpose(1, 2)
-        return torch.cat([inside @ picture for inside, picture in zip(torch.split(weights, regions), cells, strict=True)])
+        each = zip(torch.split(weights, regions), cells, strict=True)
+        return torch.cat([inside @ picture for inside, picture in each])
 
     def shapes(self, masks: Tensor) -> Tensor:
         """The masks themselves, 0..1, resized to (regions, spatial_size ** 2)."""

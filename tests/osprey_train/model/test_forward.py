@@ -6,6 +6,7 @@ import torch
 from osprey_train.chat import IGNORED
 from osprey_train.model import OspreyConfig
 from osprey_train.model.vision import ConvNextEncoder, trunk_name
+from schemas.errors import ModelError
 from tests.osprey_train.model.small import FAMILIES, IMAGE, MASK, SPATIAL, inputs, labelled, single, small_model
 
 
@@ -90,10 +91,14 @@ def test_the_vision_encoder_stays_frozen_whatever_is_called() -> None:
     assert not any(module.training for module in model.vision.modules())
     assert not any(p.requires_grad for p in model.vision.parameters())
     assert all(p.requires_grad for n, p in model.named_parameters() if not n.startswith("vision."))
+    model.vision.requires_grad_(True)
+    assert not any(p.requires_grad for p in model.vision.parameters())
     for parameter in model.parameters():
         parameter.requires_grad_(True)
     model(**labelled(inputs(model))).loss.backward()
     assert {n.split(".")[0] for n, p in model.named_parameters() if p.grad is None} == {"vision"}
+    model.train()
+    assert not any(p.requires_grad for p in model.vision.parameters())
 
 
 def test_without_regions_the_extractor_has_gradients_of_zero() -> None:
@@ -137,6 +142,12 @@ def test_checkpointing_recomputes_the_layers_and_keeps_the_gradients(trains: str
 )
 def test_names_of_open_clip_and_of_timm(name: str, trunk: str) -> None:
     assert trunk_name(name) == trunk
+
+
+@pytest.mark.parametrize("name", ["ViT-B-32", "convnext_nano_of_mine", ""])
+def test_other_encoders_are_refused(name: str) -> None:
+    with pytest.raises(ModelError, match="there is no ConvNeXt"):
+        ConvNextEncoder(name)
 
 
 @pytest.mark.parametrize("name", ["convnext_atto", "convnext_femto"])
