@@ -1,0 +1,159 @@
+"""The command `osprey-eval`: ask a model the short questions of rows that it was not trained on."""
+
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+from rich.progress import track
+
+from osprey_train import console
+from schemas.errors import InputError, OspreyDataError, ShardError
+
+if TYPE_CHECKING:
+    from osprey_train.scoring import Answered, Result
+
+INTERRUPTED = 130
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+
+@app.command(no_args_is_help=True)
+def evaluate(
+    model: Annotated[str, typer.Option(help="Folder of a model that osprey-train made.")],
+    data: Annotated[str, typer.Option(help="OUT/data of a finished build.")],
+    images: Annotated[str, typer.Option(help="Raw data with the pictures, unless the shards hold them.")] = "",
+    kinds: Annotated[str, typer.Option(help="Kinds of data, with commas between; else all with short answers.")] = "",
+    topics: Annotated[str, typer.Option(help="Only questions of these topics, such as category,colour.")] = "",
+    split: Annotated[str, typer.Option(help="Rows of this split.")] = "val",
+    shuffle_masks: Annotated[bool, typer.Option(help="Ask again with the masks of other regions.")] = True,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many questions of a topic; 0: all.")] = 0,
+    batch: Annotated[int, typer.Option(min=1, help="Questions at a time.")] = 32,
+    json: Annotated[str, typer.Option(help="Write results and answers into this file.")] = "",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+) -> None:
+    """Ask the short questions of held-out rows, one by one, and compare with the rows' own answers.
+
+    `exact` is the share of equal answers, SS the similarity of SentenceBERT, S-IoU that of the words. `chance` is what
+    always giving the most frequent answer scores; `shuffled`, what the model scores with the masks of other regions.
+
+    Try it: osprey-eval --model runs/stage3 --data out/data --images scenes
+    """
+    if json and not Path(json).absolute().parent.is_dir():
+        raise InputError(f"--json {json}: its folder does not exist", hint="Make it first (mkdir -p).")
+    from osprey_train.scoring import results
+
+    answered = ask(model, data, images, _words(kinds), _words(topics), split, shuffle_masks, limit, batch, device)
+    found = results(answered)
+    show(found)
+    if json:
+        content = {"model": model, "data": data, "split": split, "results": found, "answers": answered}
+        Path(json).write_bytes(msgspec.json.format(msgspec.json.encode(content)))
+
+
+def ask(
+    model: str,
+    data: str,
+    images: str,
+    kinds: tuple[str, ...],
+    topics: tuple[str, ...],
+    split: str,
+    shuffle_masks: bool,
+    limit: int,
+    batch: int,
+    device: str,
+) -> "list[Answered]":
+    """The questions of a split and what a model answers; raises ShardError where there are none."""
+    from osprey_train import asking
+    from osprey_train.data.loader import COLUMNS, Rows
+    from osprey_train.data.shards import Shards, kinds_in
+    from osprey_train.describer import find_device
+    from osprey_train.model.loading import load
+    from osprey_train.scoring import Answered
+
+    chosen = kinds or tuple(kind for kind in kinds_in(data, split) if kind in asking.SHORT_KINDS)
+    shards = Shards(data, images, chosen, split)
+    osprey, processor = load(model)
+    osprey.to(find_device(device))
+    rows = Rows(shards, processor, 0, columns=(*COLUMNS, "image_id", "sources"))
+    found = asking.sample(list(asking.questions(rows, topics)), limit)
+    if not found:
+        raise ShardError(
+            f"{data}: no {split} question about one region in {', '.join(shards.groups)}",
+            hint="Choose other --kinds, --topics or another --split; a larger val_fraction in the recipe keeps more.",
+        )
+    given = {"asking": [question.mask for question in found]}
+    if shuffle_masks:
+        given["asking with other masks"] = asking.shuffled(found)
+    said = [
+        dict(_with_bar(what, len(found), asking.answers(osprey, processor, rows, found, masks, batch)))
+        for what, masks in given.items()
+    ]
+    return [
+        Answered(
+            sample_id=question.sample_id,
+            image_id=question.image_id,
+            topic=question.topic,
+            question=question.text,
+            answer=question.answer,
+            said=said[0][index],
+            said_shuffled=said[1][index] if shuffle_masks else None,
+        )
+        for index, question in enumerate(found)
+    ]
+
+
+def show(found: "Mapping[str, Result]") -> None:
+    """A table of the results, a topic a line."""
+    lines = []
+    for name, result in found.items():
+        right, wrong = result.right, result.shuffled
+        lines.append(
+            {
+                "topic": name,
+                "questions": f"{result.questions:,}",
+                "pictures": f"{result.pictures:,}",
+                "exact": f"{right.exact:.1%} ({right.low:.1%} to {right.high:.1%})",
+                "shuffled": f"{wrong.exact:.1%} ({wrong.low:.1%} to {wrong.high:.1%})" if wrong else "",
+                "chance": f"{result.chance:.1%} ({result.most_frequent})",
+                "uniform": f"{result.uniform:.1%} of {result.labels}",
+                "SS": f"{right.ss:.1%}",
+                "S-IoU": f"{right.s_iou:.1%}",
+            }
+        )
+    console.table(lines)
+
+
+def _with_bar(what: str, total: int, answers: Iterable[tuple[int, str]]) -> Iterable[tuple[int, str]]:
+    return track(answers, what, total, console=console.err, disable=not console.err.is_terminal)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def main() -> None:
+    """Entry point: errors that a user can mend are shown without a traceback."""
+    warnings.simplefilter("ignore")
+    for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_TELEMETRY"):
+        os.environ.setdefault(name, "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        app()
+    except OspreyDataError as error:
+        console.fail(error)
+        sys.exit(1)
+    except OSError as error:
+        named = f"{error.filename}: " if error.filename else ""
+        console.fail(InputError(f"{named}{error.strerror or error}", hint="Look whether it may be read or written."))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()
