@@ -126,8 +126,20 @@ def forget(
 
 @replies.command()
 @unfolded
-def owners(place: Place) -> None:
+def owners(
+    place: Place,
+    release: Annotated[
+        bool, typer.Option("--release", help="End runs that were killed: what they had set aside counts no more.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; else it is only told.")] = False,
+) -> None:
     """Who works with the store: runs, live or dead, and batches, with the keys and dollars that each holds."""
+    if yes and not release:
+        raise RecipeError("--yes to what?", hint="Say --release with it, to end the runs that were killed.")
     from pipelines import replies_commands
 
-    replies_commands.owners(replies_commands.Store(*place))
+    store = replies_commands.Store(*place)
+    if release:
+        replies_commands.release(store, yes=yes)
+    else:
+        replies_commands.owners(store)

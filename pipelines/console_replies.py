@@ -137,25 +137,19 @@ def owners(found: Sequence[OwnerLine]) -> None:
     """A line an owner; of those that have ended only the newest."""
     table = Table("owner", "state", "where", "since", "keys", "spent", "at risk", "set aside", box=None, pad_edge=False)
     for one in found[:MOST_OWNERS]:
-        aside = _aside(one)
         where = f"{one.host} ({one.pid})" if one.pid else one.note
-        money = (usd(one.spent_usd), usd(one.at_risk_usd), usd(aside))
+        money = (usd(one.spent_usd), usd(one.at_risk_usd), usd(one.aside_usd))
         table.add_row(_short_id(one.id), one.state, Text(where), when(one.started), f"{one.claims:,}", *money)
     console.show(_right(table, 4))
     if len(found) > MOST_OWNERS:
         console.out.print(f"and {len(found) - MOST_OWNERS:,} older ones", style="dim")
     spent, risk = _sum(one.spent_usd for one in found), _sum(one.at_risk_usd for one in found)
     console.out.print(f"in all {spent} spent; {risk} more may have been charged for calls that broke off")
-    if dead := sum(_aside(one) for one in found if one.state == "dead"):
+    if dead := sum(one.aside_usd for one in found if one.state == "dead"):
         console.out.print(
             f"runs that were killed had set aside {usd(dead)}: calls of theirs may have been charged up to that, which "
-            "counts for --total-usd"
+            "counts for --total-usd until --release"
         )
-
-
-def _aside(one: OwnerLine) -> float:
-    """Dollars that it holds and has not spent."""
-    return max(0.0, one.committed_usd - one.spent_usd - one.at_risk_usd)
 
 
 def number(count: int) -> str:

@@ -170,6 +170,30 @@ def owners(place: Store) -> None:
         console.out.print("nobody has worked with this store yet")
 
 
+def release(place: Store, *, yes: bool) -> None:
+    """End the runs that were killed; without `yes` only say what that would free."""
+    database = place.open().database
+    dead = [one for one in inside.owners_of(database) if one.state == "dead"]
+    if not dead:
+        console.out.print("nothing to release: no run that was killed holds anything")
+        return
+    if yes:
+        ended = inside.end_dead(database)
+        runs = _runs(ended.workers)
+        console.out.print(f"ended {runs}: {shown.usd(ended.aside_usd)} count for --total-usd no more")
+        return
+    aside = shown.usd(sum(one.aside_usd for one in dead))
+    console.out.print(f"this would end {_runs(len(dead))}: {aside} would count for --total-usd no more")
+    console.out.print(
+        "nothing is done without --yes; the server may have charged calls of theirs up to that: compare with its bill",
+        style="dim",
+    )
+
+
+def _runs(count: int) -> str:
+    return "1 run that was killed" if count == 1 else f"{count:,} runs that were killed"
+
+
 @contextmanager
 def _judged(place: Store, which: Which, *, payloads: bool = False) -> Iterator[Iterator[Judged]]:
     """The wanted replies with what each is worth, and a progress bar."""

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from pipelines.generation.store import Looked, ReplyStore, Worker, processes
+from pipelines.generation.store.inspection import Ended, end_dead, owners_of
 from pipelines.generation.store.processes import is_gone, this_process
 from schemas.errors import GenerationError
-from tests.generation.stores import entry
+from tests.generation.stores import entry, set_owner
 
 FORK = multiprocessing.get_context("fork")
 KEYS = [f"key{number:03}" for number in range(240)]
@@ -165,6 +166,38 @@ def test_who_slept_longer_than_its_lease_is_told_so(any_url: str) -> None:
     finally:
         process.kill()
         process.join()
+
+
+def _drawer(url: str, parent: Connection) -> None:
+    with ReplyStore(url).worker("p", 1.0, total_usd=1.0) as worker:
+        worker.look(["a", "b"])
+        worker.save([entry("a", cost_usd=0.125)])
+        parent.send(worker.draw(0.625, 0.625))
+        parent.recv()
+
+
+def test_who_was_killed_is_ended_and_what_it_drew_is_free(any_url: str) -> None:
+    """The living keep theirs, and whoever was taken for dead before is ended too."""
+    ours, theirs = FORK.Pipe()
+    process = FORK.Process(target=_drawer, args=(any_url, theirs), daemon=True)
+    process.start()
+    assert ours.recv() == 0.625
+    store = ReplyStore(any_url)
+    with store.worker("q", 1.0, total_usd=1.0) as live, store.worker("q", 1.0) as lost:
+        live.look(["c"])
+        assert live.draw(0.125, 0.125) == 0.125
+        set_owner(store, lost.id, lost=1.0, granted_usd=0.0625)
+        assert end_dead(store.database) == Ended(1, 0.0625)
+        process.kill()
+        process.join()
+        assert live.draw(0.5, 0.5) == 0.0
+        assert end_dead(store.database) == Ended(1, 0.5)
+        assert end_dead(store.database) == Ended(0, 0.0)
+        states = Counter(line.state for line in owners_of(store.database))
+        assert states == {"working": 1, "ended": 2}
+        assert live.draw(0.5, 0.5) == 0.5
+        assert live.look(["b", "c"]) == Looked({}, {"b"}, {"c": live.id})
+        assert store.spent_usd() == 0.125
 
 
 def test_a_process_that_ended_is_gone_even_while_nobody_has_asked_for_its_status() -> None:

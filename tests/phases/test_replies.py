@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +16,7 @@ from rich.console import Console
 
 from pipelines import console, console_replies
 from pipelines.generation.store import ReplyStore
-from pipelines.generation.store.inspection import OwnerLine
+from pipelines.generation.store.inspection import OwnerLine, owners_of
 from pipelines.phases import judging
 from schemas.records import Reply
 from tests.phases import outputs
@@ -236,6 +237,56 @@ def test_what_killed_runs_may_have_spent_is_told(capsys: pytest.CaptureFixture[s
     line = OwnerLine("worker-1", "worker", "run", "", "here", 7, "dead", 1.0, 0, 0.03, 0.01, 0.0, 0.03)
     console_replies.owners([line])
     assert "runs that were killed had set aside $0.0200" in capsys.readouterr().out
+
+
+def _kill_while_it_asks(out: Path, server: OpenAIServer) -> None:
+    command = [sys.executable, "-m", "pipelines.cli", "generate", "--out", str(out), *map(str, MONEY)]
+    calls, server.latency_s = server.calls, 20.0
+    process = subprocess.Popen([*command, "--concurrency", "2"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while server.calls < calls + 2:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    server.latency_s = 0.0
+
+
+def test_what_a_killed_run_had_set_aside_counts_until_it_is_released(
+    out: Path, osprey_data: Run, server: OpenAIServer, odd: Odd
+) -> None:
+    assert osprey_data("replies", "forget", "--out", out, "--kind", "short_form", "--yes").code == 0
+    _kill_while_it_asks(out, server)
+    store = ReplyStore(f"sqlite:///{out}/work/replies.sqlite")
+    (dead,) = (one for one in owners_of(store.database) if one.state == "dead")
+    assert (dead.claims, dead.spent_usd) == (8, 0.0)
+    assert dead.aside_usd > 0
+    spent, aside = store.spent_usd(), console_replies.usd(dead.aside_usd)
+    again = ("generate", "--out", out, *MONEY, "--total-usd", spent + dead.aside_usd)
+    calls = server.calls
+    assert "total of the store are left" in osprey_data(*again).said
+    assert server.calls == calls
+    told = osprey_data("replies", "owners", "--out", out, "--release").out
+    assert f"this would end 1 run that was killed: {aside} would count for --total-usd no more" in told
+    assert "--yes" in told
+    assert f"killed had set aside {aside}" in osprey_data("replies", "owners", "--out", out).out, "nothing was done"
+    told = osprey_data("replies", "owners", "--out", out, "--release", "--yes").out
+    assert f"ended 1 run that was killed: {aside} count for --total-usd no more" in told
+    assert "killed" not in osprey_data("replies", "owners", "--out", out).out
+    assert "nothing to release" in osprey_data("replies", "owners", "--out", out, "--release", "--yes").out
+    osprey_data(*again)
+    assert server.calls > calls
+    assert store.spent_usd() <= spent + dead.aside_usd
+
+
+def test_a_run_that_is_alive_is_not_released(out: Path, osprey_data: Run) -> None:
+    with ReplyStore(f"sqlite:///{out}/work/replies.sqlite").worker("p", 5.0) as worker:
+        worker.draw(1.5, 1.5)
+        told = osprey_data("replies", "owners", "--out", out, "--release", "--yes").out
+        assert "nothing to release" in told
+        assert worker.look(["a"]).claimed == {"a"}
+    refused = osprey_data("replies", "owners", "--out", out, "--yes")
+    assert refused.code == 1
+    assert "--release" in refused.err
 
 
 def test_rows_of_earlier_stores_come_from_the_plan(out: Path, osprey_data: Run) -> None:

@@ -1,4 +1,5 @@
-"""Looking into a store: its replies one after the other, single ones with their prompts, its owners; and forgetting."""
+"""Looking into a store: its replies one after the other, single ones with their prompts, its owners; and forgetting
+replies, and what dead workers had set aside."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -8,10 +9,11 @@ import sqlalchemy as sa
 
 from pipelines.generation.ask import Ask
 from pipelines.generation.store import money
-from pipelines.generation.store.claims import is_live
+from pipelines.generation.store.claims import bury, is_live
 from pipelines.generation.store.database import Database, among, clock
+from pipelines.generation.store.owners import WORKER
 from pipelines.generation.store.reading import FAILED
-from pipelines.generation.store.tables import EMPTY, REPLY, claims, owners, replies, requests
+from pipelines.generation.store.tables import EMPTY, REPLY, claims, lock, owners, replies, requests
 from schemas.records import Reply
 
 PAGE = 1000
@@ -57,6 +59,19 @@ class OwnerLine(NamedTuple):
     at_risk_usd: float
     committed_usd: float
     """What it counts for in the limits."""
+
+    @property
+    def aside_usd(self) -> float:
+        """What it holds and has not spent."""
+        return max(0.0, self.committed_usd - self.spent_usd - self.at_risk_usd)
+
+
+class Ended(NamedTuple):
+    """Workers that were dead."""
+
+    workers: int
+    aside_usd: float
+    """What they had set aside, and count for no more."""
 
 
 def stored(database: Database, wanted: Wanted = Wanted(), *, payloads: bool = False) -> Iterator[Stored]:  # noqa: B008
@@ -110,6 +125,23 @@ def owners_of(database: Database) -> list[OwnerLine]:
         now = clock(connection)
         found = [_owner(row, now) for row in connection.execute(query)]
     return sorted(found, key=lambda one: (STATES.index(one.state), -one.started))
+
+
+def end_dead(database: Database) -> Ended:
+    """End the workers that are dead: their keys are free, and they count for what they have spent, no more."""
+
+    def work(connection: sa.Connection) -> Ended:
+        lock(connection)
+        now = clock(connection)
+        not_ended = sa.and_(owners.c.kind == WORKER, owners.c.ended.is_(None))
+        bury(connection, connection.execute(sa.select(owners.c.id).where(not_ended)).scalars().all(), now)
+        dead = sa.and_(not_ended, owners.c.lost.is_not(None))
+        sums = sa.select(sa.func.count(), sa.func.sum(money.COMMITTED - money.SPENT)).where(dead)
+        workers, aside = connection.execute(sums).one()
+        connection.execute(sa.update(owners).where(dead).values(ended=now))
+        return Ended(workers, float(aside or 0.0))
+
+    return database.transact(work)
 
 
 STATES = ("working", "waiting", "dead", "ended")

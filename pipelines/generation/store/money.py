@@ -18,11 +18,13 @@ class Limits(NamedTuple):
     """By all owners of the store, ever."""
 
 
-_SPENT = owners.c.spent_usd + owners.c.at_risk_usd
+SPENT: Any = owners.c.spent_usd + owners.c.at_risk_usd
+"""What an owner has come to for certain."""
 COMMITTED: Any = sa.case(
-    (sa.or_(owners.c.ended.is_not(None), owners.c.granted_usd < _SPENT), _SPENT), else_=owners.c.granted_usd
+    (sa.or_(owners.c.ended.is_not(None), owners.c.granted_usd < SPENT), SPENT), else_=owners.c.granted_usd
 )
-"""What an owner may come to. One that was lost keeps what it drew: it may have been spent."""
+"""What an owner may come to. One that was lost keeps what it drew, which may have been spent, until it is
+ended (`inspection.end_dead`)."""
 
 
 def draw(connection: sa.Connection, owner: str, limits: Limits, least_usd: float, wish_usd: float) -> float:
