@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import PIL.Image
 import PIL.ImageOps
@@ -20,9 +20,11 @@ from osprey_train import geometry
 from osprey_train.masks import as_mask, box_mask
 from osprey_train.model.loading import load
 from osprey_train.model.processor import as_picture
-from osprey_train.segment import Segmenter
 from schemas.errors import InputError
 from schemas.records import Mask
+
+if TYPE_CHECKING:
+    from osprey_train.segment import Segmenter
 
 ASK, ASK_PICTURE = "Describe <region1> briefly.", "Describe the picture."
 """What is asked of a region, and of a picture without regions, where nobody says."""
@@ -62,7 +64,7 @@ class Describer:
         precision: Any = "auto" if self.device.startswith("cuda") else torch.float32
         self.model, self.processor = load(os.fspath(model), dtype=precision)
         self.model.to(self.device)
-        self.segmenter = Segmenter(sam, self.device) if sam else None
+        self.segmenter = _segmenter(sam, self.device) if sam else None
 
     def __call__(
         self, image: Any, *, mask: Any = None, box: Any = None, point: Any = None, ask: str = "", **settings: Any
@@ -182,6 +184,12 @@ def questions(asks: Sequence[str], regions: int) -> tuple[list[str], bool]:
 def _without_unknown(text: str, regions: int) -> str:
     """The text; regions that there are not, which a model may well write of, are named in plain words."""
     return _named.sub(lambda mention: mention[0] if 1 <= int(mention[1]) <= regions else f"region {mention[1]}", text)
+
+
+def _segmenter(weights: str, device: str) -> "Segmenter":
+    from osprey_train.segment import Segmenter  # half of the time that starting takes, and seldom wanted
+
+    return Segmenter(weights, device)
 
 
 def _name(kind: str, what: Any) -> str:
