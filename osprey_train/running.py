@@ -1,5 +1,6 @@
 """A run from its settings to the finished model: `run`."""
 
+import contextlib
 import hashlib
 import json
 import math
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.utils.logging import disable_progress_bar
 
 from osprey_train import card, checkpoints, console, preflight
 from osprey_train.data.order import Order, Place
@@ -64,17 +66,22 @@ class Settings:
 def run(settings: Settings) -> int:
     """Train as the settings say; gives the signal that stopped the run, or 0."""
     preflight.check_output(settings.output, settings.resume)
+    if (settings.output / RECORD).exists():
+        console.say(f"{settings.output} is finished already")
+        return 0
     plan = make_plan(settings)
     identity = identity_of(plan)
     checkpoint = find_checkpoint(settings, identity) if settings.resume else None
-    if (settings.output / RECORD).exists() and settings.resume:
-        console.say(f"{settings.output} is finished already")
-        return 0
+    disable_progress_bar()  # of transformers, for its own files
     seed_everything(plan.seed)
     model, processor = make_model(settings, plan, checkpoint)
     preflight.check_model(model, processor, plan.context)
     trainer = make_trainer(settings, plan, model, processor, identity, checkpoint)
-    look_ahead(settings, plan, trainer)
+    try:
+        look_ahead(settings, plan, trainer)
+    finally:
+        with contextlib.suppress(OSError):  # not empty: it goes on
+            settings.output.rmdir()
     if settings.dry_run:
         console.say("nothing was trained or written: --dry-run")
         return 0
@@ -93,6 +100,10 @@ def make_plan(settings: Settings) -> Plan:
     """Data, order and portions of a run; raises the errors of `Shards` and of the first checks."""
     stage, world = settings.stage, int(os.environ.get("WORLD_SIZE", 1))
     preflight.check_kinds(stage, settings.data)
+    if settings.fsdp and world == 1:
+        raise TrainingError(
+            "--fsdp shares a model out among processes", hint="Start them: torchrun --nproc-per-node N."
+        )
     shards = Shards(settings.data, settings.images, stage.kinds)
     try:
         order = Order(shards.group_rows, stage.weights, settings.seed)
@@ -236,7 +247,7 @@ def look_ahead(settings: Settings, plan: Plan, trainer: OspreyTrainer) -> None:
         "checkpoints": f"{console.size(preflight.checkpoint_bytes(model))} each, every {settings.save_every:,} steps",
     }
     if not trainer.sharded:
-        found = preflight.probe(model, batches[0], stage, trainer.args.device, trainer.accelerator.autocast())
+        found = preflight.probe(model, batches[0], stage, trainer.args.device, trainer.accelerator.autocast)
         left = found.seconds * plan.accumulation * (plan.steps - trainer.start)
         facts["first loss"] = f"{found.loss:.4f}"
         facts["time"] = f"about {console.duration(left)}, of one micro-batch in {found.seconds:.2f} s"

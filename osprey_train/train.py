@@ -132,7 +132,7 @@ def train(
 
 def weights_of(texts: list[str]) -> dict[str, float]:
     """Kind and weight of texts such as `mask_text=2.0`."""
-    found = {}
+    found: dict[str, float] = {}
     for text in ",".join(texts).split(","):
         kind, _, number = text.strip().partition("=")
         try:

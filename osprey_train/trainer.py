@@ -104,7 +104,7 @@ class Stop(TrainerCallback):
     def _take(self, number: int, _: FrameType | None) -> None:
         self.signal = number
         signal.signal(number, self._before[number])
-        console.warn("stopping after this step; once more to stop at once, without saving")
+        os.write(2, b"\nstopping after this step; once more stops at once, without saving\n")
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Ask the other processes too, so that all stop after the same step."""
@@ -139,6 +139,11 @@ class OspreyTrainer(Trainer):
         freeze(model, plan.stage.trains)
         super().__init__(model=model, args=args, callbacks=[self.stop])
         self.remove_callback(PrinterCallback)
+        if args.fsdp and not self.sharded:
+            raise TrainingError(
+                "--fsdp has no effect here",
+                hint="It needs GPUs, and torchrun --nproc-per-node N; without it DDP is used.",
+            )
         self._loss_shifts_labels = True  # whatever language model is inside, its labels are those of the next token
         self.bar: console.Bar | None = None
         self.board: SummaryWriter | None = None
@@ -156,7 +161,8 @@ class OspreyTrainer(Trainer):
 
     def run(self, checkpoint: checkpoints.Checkpoint | None) -> None:
         """Train to the end, or until a signal; `stop.signal` then says which."""
-        Path(self.args.output_dir).mkdir(parents=True, exist_ok=True)
+        if self.is_world_process_zero():
+            forget_after(Path(self.args.output_dir), self.start)
         self.bar = console.Bar(self.start, self.plan.steps)
         if self.is_world_process_zero():
             self.board = SummaryWriter(os.path.join(self.args.output_dir, BOARD), purge_step=self.start or None)
@@ -262,7 +268,7 @@ class OspreyTrainer(Trainer):
             checkpoints.rotate(output, self.keep)
 
     def save_whole(self, folder: Path) -> None:
-        """The model as an ordinary folder of transformers. All processes call it: the weights may have to be gathered."""
+        """Save model and processor. All processes call it, as the weights may have to be gathered."""
         state = self.accelerator.get_state_dict(self.model_wrapped) if self.sharded else None
         if self.is_world_process_zero():
             self.plain_model.save_pretrained(folder, state_dict=state)
@@ -315,6 +321,15 @@ def arguments(
     )
     args._n_gpu = min(args.n_gpu, 1)  # a process takes one GPU; several of them are for torchrun
     return args
+
+
+def forget_after(output: Path, step: int) -> None:
+    """Take out of the logs what was logged after the step that a run goes on from."""
+    output.mkdir(parents=True, exist_ok=True)
+    for path in [output / LOG, *output.glob(SAMPLES.format(rank="*"))]:
+        if path.exists():
+            lines = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("}\n")]
+            path.write_text("".join(line for line in lines if json.loads(line)["step"] <= step))
 
 
 def seed_everything(seed: int) -> None:

@@ -1,0 +1,122 @@
+"""A run from the command line to a model that loads."""
+
+import json
+import pathlib
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from osprey_train.model.loading import load
+from tests.osprey_train.training.conftest import Run, flags, log_of, samples_of
+
+
+def weights(folder: pathlib.Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+def test_a_stage_changes_what_it_trains_and_no_other_bit(
+    world: pathlib.Path, tmp_path: pathlib.Path, osprey_train: Run
+) -> None:
+    output = tmp_path / "run"
+    ran = osprey_train(
+        *flags(world, output, stage=2, preset="smol", kinds="mask_text", init=world / "model", max_steps=2)
+    )
+    assert ran.code == 0, ran.err
+    before, after = weights(world / "model"), weights(output)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert before.keys() == after.keys()
+    assert changed
+    assert all(name.startswith("mask_extractor.") for name in changed)
+    state = torch.load(output / "checkpoint-2/optimizer.pt", weights_only=True)
+    learned = [name for name in before if name.startswith("mask_extractor.")]
+    assert sum(len(group["params"]) for group in state["param_groups"]) == len(learned)
+
+
+def test_three_stages_each_from_the_one_before(world: pathlib.Path, tmp_path: pathlib.Path, osprey_train: Run) -> None:
+    init = world / "model"
+    for stage, kinds in ((1, "image_text"), (2, "mask_text"), (3, "mask_text,conversation")):
+        output = tmp_path / f"stage{stage}"
+        ran = osprey_train(*flags(world, output, stage=stage, kinds=kinds, init=init, max_steps=2))
+        assert ran.code == 0, ran.err
+        assert f"stage {stage} done, 2 steps, 8 samples seen" in ran.out
+        assert ("next: osprey-train --stage" in ran.out) == (stage < 3)
+        init = output
+    model, processor = load(output)
+    assert model.config.model_type == "osprey"
+    assert processor.image_tokens == 16
+    card = (output / "README.md").read_text()
+    assert "mask_text | 24 |" in card
+    assert "**CC-BY-4.0**" in card
+    assert json.loads((output / "osprey_run.json").read_text())["samples"] == 8
+
+
+def test_the_split_into_micro_batches_does_not_change_the_gradient(
+    world: pathlib.Path, tmp_path: pathlib.Path, osprey_train: Run
+) -> None:
+    """The answers have unequal lengths, so that a mean of means would differ."""
+    for per_device in (1, 2, 4):
+        ran = osprey_train(
+            *flags(world, tmp_path / str(per_device), per_device=per_device, max_steps=3, log_samples=True)
+        )
+        assert ran.code == 0, ran.err
+    whole = weights(tmp_path / "4")
+    for per_device in (1, 2):
+        assert samples_of(tmp_path / str(per_device)) == samples_of(tmp_path / "4")
+        losses = [line["loss"] for line in log_of(tmp_path / str(per_device))]
+        assert losses == pytest.approx([line["loss"] for line in log_of(tmp_path / "4")], abs=1e-4)
+        split = weights(tmp_path / str(per_device))
+        assert max(float((whole[name] - split[name]).abs().max()) for name in whole) < 2e-3
+    assert losses[0] != losses[-1]
+
+
+def test_gradient_checkpointing_changes_nothing(world: pathlib.Path, tmp_path: pathlib.Path, osprey_train: Run) -> None:
+    """Of stage 2, where all but the extractor is frozen, embeddings included."""
+    stage = {"stage": 2, "preset": "smol", "kinds": "mask_text", "max_steps": 2}
+    for name, more in (("plain", {}), ("saving", {"gradient_checkpointing": True})):
+        ran = osprey_train(*flags(world, tmp_path / name, **stage, **more))
+        assert ran.code == 0, ran.err
+    plain, saving = weights(tmp_path / "plain"), weights(tmp_path / "saving")
+    assert all(torch.allclose(plain[name], saving[name], atol=1e-5) for name in plain)
+
+
+def test_bf16_keeps_what_it_trains_in_single_precision(
+    world: pathlib.Path, tmp_path: pathlib.Path, osprey_train: Run
+) -> None:
+    ran = osprey_train(*flags(world, tmp_path / "run", bf16=True, max_steps=2))
+    assert ran.code == 0, ran.err
+    assert {value.dtype for value in weights(tmp_path / "run").values()} == {torch.float32}
+    assert all(line["loss"] < 10 for line in log_of(tmp_path / "run"))
+
+
+def test_turns_that_do_not_fit_are_counted(world: pathlib.Path, tmp_path: pathlib.Path, osprey_train: Run) -> None:
+    ran = osprey_train(*flags(world, tmp_path / "run", context=56, max_steps=6))
+    assert ran.code == 0, ran.err
+    cut = log_of(tmp_path / "run")[-1]["answers_cut"]
+    assert cut > 0
+    assert f"{cut} answers cut" in ran.out
+
+
+def test_a_dry_run_says_what_it_would_take_and_writes_nothing(
+    world: pathlib.Path, tmp_path: pathlib.Path, osprey_train: Run
+) -> None:
+    ran = osprey_train(*flags(world, tmp_path / "run", dry_run=True))
+    assert ran.code == 0, ran.err
+    assert "6 of 4 samples" in ran.out
+    assert "time" in ran.out
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_table_of_stages(osprey_train: Run) -> None:
+    ran = osprey_train("--list")
+    assert ran.code == 0
+    for word in (
+        "1 image-text",
+        "mask_extractor",
+        "region_caption",
+        "0.001",
+        "2e-05",
+        "Preset smol",
+        "convnext_base_w",
+    ):
+        assert word in ran.out
