@@ -63,7 +63,7 @@ def check_architecture(folder: Path) -> None:
     if "text_config" not in found:
         raise ModelError(
             f"{folder}: a checkpoint of the public Osprey code ({', '.join(found.get('architectures') or [])})",
-            hint="python -m osprey_train.model.public_weights converts it to a folder that can be loaded here",
+            hint="python -m osprey_train.import_osprey makes a folder of it that can be loaded here",
         )
 
 
