@@ -172,7 +172,7 @@ def config_of(
     known = LlamaConfig().to_dict().keys() | {"rope_theta", "rope_scaling"}
     own = {"model_type", "architectures", "transformers_version", "dtype", "vocab_size"}
     language = LlamaConfig(
-        **{key: value for key, value in public.items() if key in known - own},
+        **{key: value for key, value in public.items() if key in known - own and value is not None},
         vocab_size=max(rows, len(tokenizer)),
     )
     image, mask, spatial = add_placeholders(tokenizer)
