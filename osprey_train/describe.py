@@ -52,8 +52,12 @@ def describe(
     boxes = [_numbers("--box", text, "x,y,width,height") for text in box or ()]
     points = [_numbers("--point", text, "x,y") for text in point or ()]
     _check(save, bool(points), sam, bool(mask or rle or box or point or ask))
+    from transformers.utils import logging
+
     from osprey_train.describer import Describer, open_picture
 
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
     picture = open_picture(image)
     describer = Describer(model, device, sam)
     regions = [describer.region(picture, mask=one) for one in mask or ()]
@@ -120,7 +124,6 @@ def main() -> None:
     warnings.simplefilter("ignore")
     for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_TELEMETRY"):
         os.environ.setdefault(name, "1")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         app()

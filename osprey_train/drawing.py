@@ -61,16 +61,16 @@ def _seed(mask: BoolArray, size: tuple[int, int]) -> BoolArray:
     return seed
 
 
-def _grown(inside: BoolArray, pixels: int) -> BoolArray:
-    """With all that is at most so many pixels away along both axes."""
+def _grown(inside: BoolArray, pixels: int, beyond: bool = False) -> BoolArray:
+    """With all that is at most so many pixels away along both axes; `beyond` is what lies outside the picture."""
     for axis in (0, 1):
-        padded = np.pad(inside, [(pixels, pixels) if axis == one else (0, 0) for one in (0, 1)])
+        padded = np.pad(inside, [(pixels, pixels) if axis == one else (0, 0) for one in (0, 1)], constant_values=beyond)
         inside = np.asarray(np.lib.stride_tricks.sliding_window_view(padded, 2 * pixels + 1, axis).any(axis=-1))
     return inside
 
 
 def _shrunk(inside: BoolArray, pixels: int) -> BoolArray:
-    return ~_grown(~inside, pixels)
+    return ~_grown(~inside, pixels, beyond=True)
 
 
 def _lines(answers: Sequence[Answer], width: int) -> list[tuple[str, str]]:
