@@ -12,7 +12,8 @@ with torch. Ours reads shards. Both make the text with the same function and tok
 
 Every measurement runs in a process of its own, the two in turn, `--rounds` times; medians are printed. A core's samples
 are those of a second of processor time, in the process that loads and on one thread. Imports are the same for both:
-their time is not counted, their memory is told apart.
+their time is not counted, their memory is told apart. A forked worker of the peer shares the annotations with its
+parent at first, and copies what it looks at (Python writes a count to each object).
 """
 
 import argparse
@@ -37,22 +38,25 @@ from benchmarks.ingest import CATEGORIES, IMAGES, Clock, write_instances
 
 PICTURES = 64
 """Different picture files; images share them in turn."""
-SHOWN = 1_000
-"""Images of the annotation file that have a picture and are loaded. The shards of a larger set hold them repeatedly."""
 SMALL = 1_000
+"""Images of the small set. The shards of the large one repeat its rows; its annotation file is made for the size."""
 CONTEXT, IMAGE_TOKENS = 2048, 1024
 
 
 def prepare(folder: pathlib.Path, images: int, pictures: Sequence[bytes]) -> None:
     """Annotation files and shards of a small and a large set, and the pictures of both."""
     (folder / "coco").mkdir()
-    for number in range(1, SHOWN + 1):
-        (folder / f"coco/{number:012d}.jpg").write_bytes(pictures[number % len(pictures)])
+    for number, picture in enumerate(pictures):
+        (folder / _picture_of(number)).write_bytes(picture)
     for size in {SMALL, images}:
         write_instances(folder / f"instances_{size}.json", size)
     rows = list(_rows(folder / f"instances_{SMALL}.json"))
     for size in {SMALL, images}:
         _write_shards(folder / f"out_{size}", rows, size)
+
+
+def _picture_of(number: int) -> str:
+    return f"coco/{number % PICTURES:012d}.jpg"
 
 
 def _rows(path: pathlib.Path) -> Iterator[dict[str, Any]]:
@@ -67,7 +71,7 @@ def _rows(path: pathlib.Path) -> Iterator[dict[str, Any]]:
         if masks:
             yield {
                 "sample_id": f"mask_text-{number}", "kind": "mask_text", "split": "train",
-                "image": {"bytes": None, "path": f"coco/{image['file_name']}"}, "image_id": f"coco/{number}",
+                "image": {"bytes": None, "path": _picture_of(number)}, "image_id": f"coco/{number}",
                 "width": image["width"], "height": image["height"], "sources": ["coco"], "license": "",
                 "regions": [
                     {"region_id": "", "source": "coco", "category": name, "category_raw": name, "part_of": "",
@@ -112,7 +116,7 @@ def make_pictures(folder: str) -> list[bytes]:
         random = np.random.default_rng(0)
         return [_picture(random) for _ in range(PICTURES)]
     found = []
-    for path in itertools.islice(sorted(pathlib.Path(folder).glob("*.jpg")), PICTURES):
+    for path in itertools.islice(itertools.cycle(sorted(pathlib.Path(folder).glob("*.jpg"))), PICTURES):
         stream = io.BytesIO()
         PIL.Image.open(path).convert("RGB").resize(SIZE).save(stream, "JPEG", quality=90)
         found.append(stream.getvalue())
@@ -141,8 +145,7 @@ class Peer:
         self.folder, self.tokenizer = folder, tokenizer
         self.form = chat.template_form(tokenizer)
         self.coco = COCO(str(folder / f"instances_{images}.json"))
-        numbers = sorted(self.coco.getImgIds())[:SHOWN]
-        self.infos = [self.coco.loadImgs([number])[0] for number in numbers if self.coco.getAnnIds([number])]
+        self.infos = [self.coco.loadImgs([n])[0] for n in self.coco.getImgIds() if self.coco.getAnnIds([n])]
         self.image_processor = CLIPImageProcessorPil(size={"shortest_edge": 512}, do_center_crop=False)
 
     def __len__(self) -> int:
@@ -157,7 +160,7 @@ class Peer:
         annotations = self.coco.loadAnns(self.coco.getAnnIds([info["id"]]))
         names = [self.coco.cats[annotation["category_id"]]["name"] for annotation in annotations]
         masks = np.stack([self.coco.annToMask(annotation) for annotation in annotations])
-        picture = PIL.Image.open(self.folder / "coco" / info["file_name"]).convert("RGB")
+        picture = PIL.Image.open(self.folder / _picture_of(info["id"])).convert("RGB")
         pixels = self.image_processor(picture, return_tensors="pt")["pixel_values"]
         pixels = torch.nn.functional.interpolate(pixels, size=(512, 512), mode="bilinear", align_corners=False)[0]
         turns, _ = chat.with_placeholders(chat.turns_of(_conversation(names)), len(names))
@@ -209,14 +212,14 @@ LOADERS: dict[str, Callable[..., Iterator[Any]]] = {"peer": peer_batches, "ours"
 
 
 def child(name: str, folder: pathlib.Path, images: int, batch: int, steps: int, workers: int) -> dict[str, float]:
-    """Seconds to the first batch, samples a second of the processor afterwards, and memory in MB."""
+    """Seconds of the processor to the first batch, samples a second of it afterwards, and memory in MB."""
     import psutil
     import torch
 
     for module in ("transformers.models.clip.image_processing_pil_clip", "osprey_train.model.processor"):
         importlib.import_module(module)
     torch.set_num_threads(1)
-    imports = _peak()
+    imports = _own_memory()
     start = Clock()
     batches = LOADERS[name](folder, images, batch, steps, workers)
     next(batches)
@@ -228,13 +231,16 @@ def child(name: str, folder: pathlib.Path, images: int, batch: int, steps: int, 
             private += [one.memory_full_info().uss / 1e6 for one in psutil.Process().children(recursive=True)]
     spent, samples = clock.stop(), batch * (steps - 1)
     return {
-        "start": first["seconds"], "a second": samples / spent["seconds"], "a core": samples / spent["cpu"],
-        "regions": regions / samples, "imports": imports, "peak": _peak(), "private": max(private),
+        "start": first["cpu"], "waited": first["seconds"], "a core": samples / spent["cpu"],
+        "regions": regions / samples, "imports": imports, "memory": _own_memory(), "private": max(private),
     }  # fmt: skip
 
 
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _own_memory() -> float:
+    """At its peak; without the pages of program files, which all processes share."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    shared = int(status.partition("RssFile:")[2].split()[0])
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - shared) / 1024
 
 
 def measure(name: str, folder: pathlib.Path, images: int, steps: int, workers: int, batch: int = 8) -> dict[str, float]:
@@ -260,24 +266,22 @@ def medians(folder: pathlib.Path, rounds: int, *args: int) -> tuple[dict[str, fl
 def report(folder: pathlib.Path, images: int, rounds: int, steps: int) -> None:
     """Print the figures."""
     peer, ours = medians(folder, rounds, SMALL, steps, 0)
-    print(f"samples a second of one core, {peer['regions']:.1f} and {ours['regions']:.1f} regions each:")
+    print(f"samples a second of one core, with {peer['regions']:.1f} and {ours['regions']:.1f} regions:")
     print(
         f"    peer {peer['a core']:6.1f}    ours {ours['a core']:6.1f}    {ours['a core'] / peer['a core']:.1f} times"
     )
-    large, our_large = medians(folder, 1, images, 4, 0)
-    print(f"seconds to the first batch, with {SMALL} and {images} images:")
-    print(f"    peer {peer['start']:6.2f} {large['start']:6.2f}    ours {ours['start']:6.2f} {our_large['start']:6.2f}")
-    print(f"peak memory of a process that loads, with {images} images, in MB (what imports take of it):")
-    fraction = large["peak"] / our_large["peak"]
-    bare = (large["peak"] - large["imports"]) / (our_large["peak"] - our_large["imports"])
+    large, our_large = medians(folder, rounds, images, 4, 0)
+    print(f"seconds to the first batch with {SMALL} and {images} images, of the processor (and passed):")
+    for name, runs in (("peer", (peer, large)), ("ours", (ours, our_large))):
+        print(f"    {name} " + "    ".join(f"{run['start']:6.2f} ({run['waited']:.2f})" for run in runs))
+    print(f"memory of a process that loads, at its peak, with {images} images, in MB (before it starts):")
     print(
-        f"    peer {large['peak']:6.0f} ({large['imports']:.0f})    ours {our_large['peak']:6.0f} "
-        f"({our_large['imports']:.0f})    1/{fraction:.1f}, without imports 1/{bare:.1f}"
+        f"    peer {large['memory']:6.0f} ({large['imports']:.0f})    ours {our_large['memory']:6.0f} "
+        f"({our_large['imports']:.0f})    1/{large['memory'] / our_large['memory']:.1f}"
     )
     theirs, mine = medians(folder, 1, images, steps, 2)
-    fraction = theirs["private"] / mine["private"]
-    print("memory of a worker besides what it shares with the process that started it, in MB:")
-    print(f"    peer {theirs['private']:6.0f}    ours {mine['private']:6.0f}    1/{fraction:.1f}")
+    print(f"memory of a forked worker besides what it still shares with its parent, after {4 * steps} samples, in MB:")
+    print(f"    peer {theirs['private']:6.0f}    ours {mine['private']:6.0f}")
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ class Order:
         group_rows: Mapping[str, Sequence[int]],
         weights: Mapping[str, float] | None = None,
         seed: int = 0,
-        window_groups: int = 16,
+        window_groups: int = 8,
     ) -> None:
         weights = weights or {}
         if any(weight < 0 for weight in weights.values()):
