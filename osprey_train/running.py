@@ -184,7 +184,7 @@ def make_model(
         )
     return new_model(
         chosen,
-        lambda: texts(plan.shards),
+        lambda: texts(Shards(settings.data, settings.images)),
         language=settings.language,
         vision_weights=weights,
         **settings.model_settings,
@@ -192,7 +192,7 @@ def make_model(
 
 
 def texts(shards: Shards) -> Iterator[str]:
-    """Texts of the shards, the kinds in turn, for a tokenizer."""
+    """Texts of the shards, all kinds mixed, for a tokenizer that serves later stages, too."""
     order = Order(shards.group_rows, seed=0)
     places: Iterator[Place] = order.sequence()
     for _ in range(order.epoch_rows):
