@@ -138,7 +138,7 @@ CHAT_TEMPLATE = (
 )
 MARKS = ("<|end|>", "<|pad|>", "<|system|>", "<|user|>", "<|assistant|>")
 VOCABULARY = 1024
-TEXTS = 20_000
+TEXTS = 50_000
 """Texts that a tokenizer is made from, at most."""
 
 

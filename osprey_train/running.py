@@ -15,7 +15,7 @@ import torch
 from transformers.utils.logging import disable_progress_bar
 
 from osprey_train import card, checkpoints, console, preflight
-from osprey_train.data.order import Order, Place
+from osprey_train.data.order import Order
 from osprey_train.data.shards import Shards
 from osprey_train.model import OspreyForConditionalGeneration, OspreyProcessor
 from osprey_train.model.loading import load
@@ -191,15 +191,12 @@ def make_model(
     )
 
 
-def texts(shards: Shards) -> Iterator[str]:
-    """Texts of the shards, all kinds mixed, for a tokenizer that serves later stages, too."""
-    order = Order(shards.group_rows, seed=0)
-    places: Iterator[Place] = order.sequence()
-    for _ in range(order.epoch_rows):
-        place = next(places)
-        table = shards.read(place.kind, place.group, ["messages"])
-        for row in table.slice(place.row, 1)["messages"].to_pylist():
-            yield from (message["content"] for message in row)
+def texts(shards: Shards, rows: int = 200) -> Iterator[str]:
+    """Texts of the shards, for a tokenizer that serves all stages: the first rows of a group of every kind in turn."""
+    for group in range(max(map(len, shards.groups.values()))):
+        for kind in (kind for kind, groups in shards.groups.items() if group < len(groups)):
+            for messages in shards.read(kind, group, ["messages"]).slice(0, rows)["messages"].to_pylist():
+                yield from (message["content"] for message in messages)
 
 
 def make_trainer(
