@@ -78,7 +78,8 @@ class OspreyForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 self.check_placeholders(input_ids, mask_image)
                 inputs_embeds = self.interleave(input_ids, inputs_embeds, image_tokens, mask_tokens, spatial_tokens)
         if labels is not None:
-            kwargs |= {"labels": labels, "num_items_in_batch": answer_tokens(labels, num_items_in_batch)}
+            divisor = answer_tokens(labels, num_items_in_batch)
+            kwargs = {"use_cache": False, **kwargs, "labels": labels, "num_items_in_batch": divisor}
         return self.language_model(
             inputs_embeds=inputs_embeds, attention_mask=attention_mask, position_ids=position_ids, **kwargs
         )
