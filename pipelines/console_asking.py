@@ -14,8 +14,9 @@ from rich.text import Text
 
 from pipelines import console
 from pipelines.generation.prices import BYTES_PER_TOKEN
+from pipelines.generation.progress import dollars, remarks, requests_told, told_reasons
 from pipelines.generation.settings import Settings
-from pipelines.phases.meter import Meter, dollars, every, short, told_reasons
+from pipelines.phases.meter import Meter, every, short
 from pipelines.shards import manifest as made
 
 if TYPE_CHECKING:
@@ -123,13 +124,7 @@ def _say(meter: Meter) -> None:
 
 def outcome(told: Outcome) -> None:
     """How a run of asking ended."""
-    parts = [f"{told.cached:,} known or repeated", f"{told.answered:,} answered", f"{told.failed:,} failed"]
-    if told.elsewhere:
-        parts.append(f"{told.elsewhere:,} with another run or in a batch")
-    if told.repairs:
-        parts.append(f"{told.repairs:,} repairs")
-    parts.append(f"${told.spent_usd:.4f} spent")
-    console.out.print(f"requests {told.requests:,}: {', '.join(parts)}")
+    console.out.print(requests_told(told))
     if told.rejects:
         console.out.print(f"replies that give no row: {told_reasons(told.rejects, 10)}")
     if told.failed:
@@ -137,15 +132,8 @@ def outcome(told: Outcome) -> None:
             f"{told.failed:,} requests failed: `osprey-data replies list --failed` shows why, and `replies retry` asks "
             "them again"
         )
-    if told.at_risk_usd:
-        console.out.print(f"calls that broke off may have been charged besides, at most {dollars(told.at_risk_usd)}")
-    if told.uncounted:
-        console.out.print(f"{told.uncounted:,} answers came without a count of tokens: they are charged at the most")
-    if told.overcharged:
-        console.out.print(
-            f"{told.overcharged:,} answers were counted with more tokens than the requests have: the server adds some "
-            "of its own, so that the budget may be exceeded by those it was asked first"
-        )
+    for remark in remarks(told):
+        console.out.print(remark)
     if told.batches:
         console.out.print(f"{told.batches}; collect them with\n  {console.command()}", markup=False)
 

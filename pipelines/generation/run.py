@@ -15,7 +15,7 @@ from pipelines.generation.client import FILTERED, CallError, Client, Verdict
 from pipelines.generation.limiter import Stopped
 from pipelines.generation.log import logger
 from pipelines.generation.pending import Pending
-from pipelines.generation.progress import Outcome, Progress, Report
+from pipelines.generation.progress import Outcome, Progress, Report, log_end
 from pipelines.generation.repair import NO_JUDGE, repair_of
 from pipelines.generation.saving import Writer
 from pipelines.generation.settings import Settings
@@ -76,7 +76,7 @@ class Run:
             **self._state(), left=self.left, stopped=self.stopped, uncounted=shared.uncounted,
             overcharged=shared.overcharged,
         )  # fmt: skip
-        logger.info("end: %s", outcome)
+        log_end(outcome)
         return outcome
 
     async def _asked(self, fresh: list[Ask]) -> list[Ask]:

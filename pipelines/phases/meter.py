@@ -4,12 +4,12 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pipelines import storage
 from pipelines.generation.log import Redacting, logger
-from pipelines.generation.progress import Progress
+from pipelines.generation.progress import Progress, dollars, told_reasons
 from pipelines.phases.layout import Layout
 
 WINDOW_S = 30.0
@@ -121,20 +121,6 @@ def every(seconds: float, say: Callable[[], None]) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-
-
-def told_reasons(rejects: Mapping[str, int], most: int = 3) -> str:
-    """The reasons that took most replies, such as `format 12, cut_off 3`."""
-    top = sorted(rejects.items(), key=lambda item: (-item[1], item[0]))
-    told = [f"{reason.removeprefix('reply_')} {count:,}" for reason, count in top[:most] if count]
-    return ", ".join([*told, *(["..."] if len(top) > most else [])])
-
-
-def dollars(amount: float) -> str:
-    """With as many digits as one reads: `$0.0042`, `$1.23`, `$1,234`."""
-    if amount and abs(amount) < 0.1:
-        return f"${amount:.4f}"
-    return f"${amount:,.2f}" if abs(amount) < 1000 else f"${amount:,.0f}"
 
 
 def short(count: int) -> str:

@@ -80,6 +80,8 @@ def test_nothing_is_bought_twice(
     assert not list(pathlib.Path(layout.work).glob("fleet-*"))
     log = pathlib.Path(layout.work, "generate.log").read_text()
     assert "sk-loopback" not in log
+    assert log.count(" end: requests ") == 2, "each worker's"
+    assert "Outcome(" not in log
     again = fleet.answer(plan, layout, store, settings(), _quiet, WORKERS)
     assert (again.cached, again.answered, again.spent_usd) == (plan.requests, 0, 0)
     assert set(server.answered.values()) == {1}

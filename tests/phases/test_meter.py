@@ -6,9 +6,9 @@ import pathlib
 import pytest
 
 from pipelines.generation.log import logger
-from pipelines.generation.progress import Progress
+from pipelines.generation.progress import Progress, dollars
 from pipelines.phases.layout import Layout
-from pipelines.phases.meter import Meter, dollars, duration, generation_log, short
+from pipelines.phases.meter import Meter, duration, generation_log, short
 
 
 class Clock:

@@ -28,7 +28,7 @@ from pipelines.generation.batch.sending import QueueFull, Sender
 from pipelines.generation.batch.server import OVER, BatchServer, Unreachable
 from pipelines.generation.batch.tally import Tally, counted
 from pipelines.generation.log import logger
-from pipelines.generation.progress import Outcome, Report, quiet
+from pipelines.generation.progress import Outcome, Report, log_end, quiet
 from pipelines.generation.settings import Settings
 from pipelines.generation.store import ReplyStore, Worker
 from pipelines.generation.store.batches import READY, UPLOADED, Batches, BatchRow
@@ -109,7 +109,9 @@ class _Run:
             self._look()
             self.planner.look_again()
         self._conclude()
-        return self.tally.outcome()
+        outcome = self.tally.outcome()
+        log_end(outcome)
+        return outcome
 
     def close(self) -> None:
         """Let go of the server. What was not created is given up: it is not at the server."""
