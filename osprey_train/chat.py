@@ -242,6 +242,6 @@ def prompt_ids(
 
 def expanded(ids: Sequence[int], image_id: int, image_tokens: int) -> tuple[Ids, slice]:
     """Ids with the picture's one placeholder repeated for each of its tokens, and where those are."""
-    at = ids.index(image_id)
-    whole = [*ids[:at], *[image_id] * image_tokens, *ids[at + 1 :]]
-    return np.array(whole, np.int64), slice(at, at + image_tokens)
+    found = np.array(ids, np.int64)
+    at = int((found == image_id).argmax())
+    return np.insert(found, at, np.full(image_tokens - 1, image_id)), slice(at, at + image_tokens)
