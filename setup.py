@@ -42,9 +42,10 @@ setup(
     ],
     extras_require={
         "masks": ["safetensors", "transformers>=5.23"],
+        # SentencePiece from 0.2.3 on asks for protobuf 7, which Beam does not take yet.
         "train": [
-            "accelerate>=1.15", "open_clip_torch>=3.3", "safetensors", "sentencepiece<0.2.3", "tensorboard", "tokenizers",
-            "torch>=2.14", "torchvision", "transformers>=5.23",
+            "accelerate>=1.15", "open_clip_torch>=3.3", "safetensors", "sentencepiece<0.2.3", "tensorboard",
+            "tokenizers", "torch>=2.14", "torchvision", "transformers>=5.23",
         ],
         "postgres": ["psycopg[binary]"],
         "llm-test": ["gguf", "transformers[serving]>=5.23"],

@@ -71,12 +71,12 @@ class OspreyForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if inputs_embeds is None:
             assert input_ids is not None
             inputs_embeds = self.get_input_embeddings()(input_ids)
-            if pixel_values is not None:
-                features = self.vision(pixel_values)
-                image_tokens = self.image_projector(features["res4"].flatten(2).transpose(1, 2))
-                mask_tokens, spatial_tokens = self.region_tokens(features, masks, mask_image)
-                self.check_placeholders(input_ids, mask_image)
-                inputs_embeds = self.interleave(input_ids, inputs_embeds, image_tokens, mask_tokens, spatial_tokens)
+        if pixel_values is not None and input_ids is not None:
+            self.check_placeholders(input_ids, mask_image)
+            features = self.vision(pixel_values)
+            image_tokens = self.image_projector(features["res4"].flatten(2).transpose(1, 2))
+            mask_tokens, spatial_tokens = self.region_tokens(features, masks, mask_image)
+            inputs_embeds = self.interleave(input_ids, inputs_embeds, image_tokens, mask_tokens, spatial_tokens)
         if labels is not None:
             divisor = answer_tokens(labels, num_items_in_batch)
             kwargs = {"use_cache": False, **kwargs, "labels": labels, "num_items_in_batch": divisor}
@@ -109,7 +109,7 @@ class OspreyForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """Raise ValueError unless every text has the placeholders of its picture and of that picture's regions."""
         found = torch.stack([(input_ids == token_id).sum(1) for token_id in self.config.placeholders], dim=1)
         mask_image = input_ids.new_zeros(0) if mask_image is None else mask_image
-        regions = torch.bincount(mask_image, minlength=len(input_ids))
+        regions = torch.bincount(mask_image, minlength=len(input_ids))[: len(input_ids)]
         wanted = torch.stack([torch.full_like(regions, self.config.image_tokens), regions, regions], dim=1)
         if not torch.equal(found, wanted) or bool((mask_image.diff() < 0).any()):
             raise ValueError(

@@ -68,7 +68,9 @@ def test_text_alone_is_the_language_model_alone() -> None:
     torch.testing.assert_close(model(input_ids=ids).logits, model.language_model(input_ids=ids).logits)
 
 
-@pytest.mark.parametrize("change", ["a mask less", "another picture's", "descending", "a picture less"])
+@pytest.mark.parametrize(
+    "change", ["a mask less", "another picture's", "of no picture", "descending", "a picture less"]
+)
 def test_placeholders_and_regions_that_disagree_are_refused(change: str) -> None:
     model = small_model()
     batch = inputs(model)
@@ -76,6 +78,8 @@ def test_placeholders_and_regions_that_disagree_are_refused(change: str) -> None
         batch["masks"], batch["mask_image"] = batch["masks"][:2], batch["mask_image"][:2]
     elif change == "another picture's":
         batch["mask_image"] = torch.tensor([0, 1, 1])
+    elif change == "of no picture":
+        batch["mask_image"] = torch.tensor([0, 0, 2])
     elif change == "descending":
         batch["mask_image"] = torch.tensor([0, 1, 0])
     else:
