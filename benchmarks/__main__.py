@@ -2,9 +2,9 @@
 
 import sys
 
-from benchmarks import asking, build, ingest, store
+from benchmarks import asking, build, ingest, loading, store
 
-for benchmark in (ingest, store, asking, build):
+for benchmark in (ingest, store, asking, build, loading):
     print(f"\n{benchmark.__name__}", flush=True)
     sys.argv = [benchmark.__name__]
     benchmark.main()

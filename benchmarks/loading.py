@@ -27,12 +27,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import PIL.Image
+import psutil
+import torch
 
 from benchmarks.ingest import CATEGORIES, IMAGES, Clock, write_instances
 
@@ -152,8 +153,6 @@ class Peer:
         return len(self.infos)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        import torch
-
         from osprey_train import chat
 
         info = self.infos[index]
@@ -173,18 +172,13 @@ class Peer:
 
 def peer_batches(folder: pathlib.Path, images: int, batch: int, steps: int, workers: int) -> Iterator[Any]:
     """Shuffled, with the masks of a batch as a list because their sizes differ."""
-    import torch
-
     data = Peer(folder, images, _tokenizer())
-    sampler = torch.utils.data.RandomSampler(data, replacement=True, num_samples=batch * steps)  # type: ignore[arg-type]
-    return iter(
-        torch.utils.data.DataLoader(data, batch, sampler=sampler, num_workers=workers, collate_fn=_peer_collate)  # type: ignore[arg-type]
-    )
+    sampler = torch.utils.data.RandomSampler(data, replacement=True, num_samples=batch * steps)
+    batches = torch.utils.data.DataLoader(data, batch, sampler=sampler, num_workers=workers, collate_fn=_peer_collate)
+    return iter(batches)
 
 
 def _peer_collate(examples: list[dict[str, Any]]) -> dict[str, Any]:
-    import torch
-
     def padded(name: str, value: int) -> Any:
         return torch.nn.utils.rnn.pad_sequence([one[name] for one in examples], True, value)
 
@@ -213,12 +207,10 @@ LOADERS: dict[str, Callable[..., Iterator[Any]]] = {"peer": peer_batches, "ours"
 
 def child(name: str, folder: pathlib.Path, images: int, batch: int, steps: int, workers: int) -> dict[str, float]:
     """Seconds of the processor to the first batch, samples a second of it afterwards, and memory in MB."""
-    import psutil
-    import torch
-
     for module in ("transformers.models.clip.image_processing_pil_clip", "osprey_train.model.processor"):
         importlib.import_module(module)
     torch.set_num_threads(1)
+    torch.manual_seed(0)
     imports = _own_memory()
     start = Clock()
     batches = LOADERS[name](folder, images, batch, steps, workers)
@@ -267,18 +259,15 @@ def report(folder: pathlib.Path, images: int, rounds: int, steps: int) -> None:
     """Print the figures."""
     peer, ours = medians(folder, rounds, SMALL, steps, 0)
     print(f"samples a second of one core, with {peer['regions']:.1f} and {ours['regions']:.1f} regions:")
-    print(
-        f"    peer {peer['a core']:6.1f}    ours {ours['a core']:6.1f}    {ours['a core'] / peer['a core']:.1f} times"
-    )
+    speed = ours["a core"] / peer["a core"]
+    print(f"    peer {peer['a core']:6.1f}    ours {ours['a core']:6.1f}    {speed:.1f} times")
     large, our_large = medians(folder, rounds, images, 4, 0)
     print(f"seconds to the first batch with {SMALL} and {images} images, of the processor (and passed):")
     for name, runs in (("peer", (peer, large)), ("ours", (ours, our_large))):
         print(f"    {name} " + "    ".join(f"{run['start']:6.2f} ({run['waited']:.2f})" for run in runs))
     print(f"memory of a process that loads, at its peak, with {images} images, in MB (before it starts):")
-    print(
-        f"    peer {large['memory']:6.0f} ({large['imports']:.0f})    ours {our_large['memory']:6.0f} "
-        f"({our_large['imports']:.0f})    1/{large['memory'] / our_large['memory']:.1f}"
-    )
+    for name, run in (("peer", large), ("ours", our_large)):
+        print(f"    {name} {run['memory']:6.0f} ({run['imports']:.0f})    1/{large['memory'] / run['memory']:.1f}")
     theirs, mine = medians(folder, 1, images, steps, 2)
     print(f"memory of a forked worker besides what it still shares with its parent, after {4 * steps} samples, in MB:")
     print(f"    peer {theirs['private']:6.0f}    ours {mine['private']:6.0f}")
@@ -291,19 +280,15 @@ def main() -> None:
     parser.add_argument("--pictures", default="", help="a folder of JPEG files")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=40, help="batches of 8 to load")
-    for hidden in ("--child", "--folder"):
-        parser.add_argument(hidden, help=argparse.SUPPRESS)
-    for hidden in ("--workers", "--batch"):
-        parser.add_argument(hidden, type=int, help=argparse.SUPPRESS)
+    for hidden, kind in (("--child", str), ("--folder", str), ("--workers", int), ("--batch", int)):
+        parser.add_argument(hidden, type=kind, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         folder = pathlib.Path(options.folder)
         print(json.dumps(child(options.child, folder, options.images, options.batch, options.steps, options.workers)))
         return
     with tempfile.TemporaryDirectory() as made:
-        start = time.perf_counter()
         prepare(pathlib.Path(made), options.images, make_pictures(options.pictures))
-        print(f"prepared in {time.perf_counter() - start:.0f} s", flush=True)
         report(pathlib.Path(made), options.images, options.rounds, options.steps)
 
 

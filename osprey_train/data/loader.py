@@ -1,6 +1,7 @@
 """Rows become batches, in worker processes that each hold a few row groups and nothing else."""
 
 import functools
+import gc
 import io
 import os
 import signal
@@ -220,6 +221,8 @@ def loader(
 
 
 def _alone(_: int) -> None:
-    """A worker computes on one thread, and leaves Ctrl-C to the main process, which ends it."""
+    """A worker computes on one thread, leaves Ctrl-C to the main process, which ends it, and does not collect what it
+    shares with it: that would copy it."""
+    gc.freeze()
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
