@@ -1,73 +1,98 @@
-"""Runs that are stopped in every way there is, in processes of their own, and go on as if nothing had happened."""
+"""Runs that are stopped in every way there is go on as if nothing had happened."""
 
 import contextlib
+import multiprocessing
 import os
 import pathlib
 import resource
 import shutil
 import signal
-import subprocess
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from osprey_train import train
 from tests.osprey_train.training.conftest import Run, flags, log_of, samples_of
 
-ROOT = pathlib.Path(__file__).parents[3]
 PATIENCE = 120.0
 LENGTH = {"max_steps": 6, "log_samples": True}
 
 
-def start(words: list[str], *launcher: str) -> subprocess.Popen[str]:
-    command = [sys.executable, *(launcher or ("-m",)), "osprey_train.train", *words]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+CONTEXT = multiprocessing.get_context("forkserver")
+"""Each run is a process of its own, forked from one that has done no more than import the libraries."""
+CONTEXT.set_forkserver_preload(["osprey_train.train", "osprey_train.running"])
 
 
-def finished(process: subprocess.Popen[str]) -> str:
-    said, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, said
-    return said
+class Process(NamedTuple):
+    """A run of the command, and where it writes what it says."""
+
+    process: Any
+    said: pathlib.Path
+
+    def ended(self) -> str:
+        """What it said; it must have ended well."""
+        self.process.join(PATIENCE)
+        said = self.said.read_text()
+        assert self.process.exitcode == 0, said
+        return said
 
 
-def wait_for(condition: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
+def _run(words: list[str], said: str, environment: dict[str, str]) -> None:
+    file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.environ.update(environment)
+    multiprocessing.set_start_method("fork", force=True)  # of loader workers, as in any other process
+    sys.argv = ["osprey-train", *words]
+    torch.set_num_threads(1)
+    train.main()
+
+
+def start(words: list[str], said: pathlib.Path, **environment: object) -> Process:
+    given = {name: str(value) for name, value in environment.items()}
+    process = CONTEXT.Process(target=_run, args=(words, str(said), given))
+    process.start()
+    return Process(process, said)
+
+
+def wait_for(condition: Callable[[], object], run: Process | None = None) -> None:
     """Look without a pause, as what is waited for may be over in milliseconds."""
     until = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < until
-        assert process is None or process.poll() is None, process.communicate()[0]
+        assert run is None or run.process.is_alive(), run.said.read_text()
 
 
-def kill_in_a_save(process: subprocess.Popen[str], output: pathlib.Path) -> list[str]:
+def kill_in_a_save(run: Process, output: pathlib.Path) -> list[str]:
     """kill -9 while a checkpoint other than the first is being written; gives what it left.
 
     The process is halted first, so that it can be seen that the save was not over yet.
     """
     while True:
-        wait_for(lambda: (output / "checkpoint-2").is_dir() and list(output.glob(".saving-checkpoint*/*/*")), process)
-        process.send_signal(signal.SIGSTOP)
+        wait_for(lambda: (output / "checkpoint-2").is_dir() and list(output.glob(".saving-checkpoint*/*/*")), run)
+        os.kill(run.process.pid, signal.SIGSTOP)
         left = sorted(path.name for path in output.glob(".saving-checkpoint*/*"))
+        os.kill(run.process.pid, signal.SIGKILL if left else signal.SIGCONT)
         if left:
-            process.kill()
-            process.wait()
+            run.process.join(PATIENCE)
+            assert run.process.exitcode == -signal.SIGKILL
             return left
-        process.send_signal(signal.SIGCONT)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(world: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A run that nothing happened to."""
-    output = tmp_path_factory.mktemp("undisturbed") / "run"
-    said = finished(start(flags(world, output, **LENGTH)))
+    folder = tmp_path_factory.mktemp("undisturbed")
+    said = start(flags(world, folder / "run", **LENGTH), folder / "said").ended()
     assert "stage 3 done, 6 steps, 24 samples seen" in said
-    return output
+    return folder / "run"
 
 
 def same_bits(one: pathlib.Path, other: pathlib.Path) -> bool:
@@ -78,10 +103,9 @@ def same_bits(one: pathlib.Path, other: pathlib.Path) -> bool:
 def test_killed_in_a_save_and_resumed(world: pathlib.Path, undisturbed: pathlib.Path, tmp_path: pathlib.Path) -> None:
     """To the last bit of the weights, and with the same samples in every step."""
     output = tmp_path / "run"
-    process = start(flags(world, output, workers=1, **LENGTH))
-    left = kill_in_a_save(process, output)
+    left = kill_in_a_save(start(flags(world, output, workers=1, **LENGTH), tmp_path / "killed"), output)
     assert left in (["checkpoint-4"], ["checkpoint-6"])
-    said = finished(start(flags(world, output, resume=True, workers=2, **LENGTH)))
+    said = start(flags(world, output, resume=True, workers=2, **LENGTH), tmp_path / "resumed").ended()
     assert f"going on from {output / 'checkpoint-'}" in said
     assert "a save that was cut off" in said
     assert not list(output.glob(".saving*"))
@@ -97,7 +121,10 @@ def test_resumed_by_two_processes(world: pathlib.Path, undisturbed: pathlib.Path
     output.mkdir()
     shutil.copytree(undisturbed / "checkpoint-2", output / "checkpoint-2")
     words = flags(world, output, resume=True, per_device=1, **LENGTH)
-    said = finished(start(words, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        master = {"WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free.getsockname()[1]}
+    both = [start(words, tmp_path / str(rank), RANK=rank, LOCAL_RANK=rank, **master) for rank in range(2)]
+    said, _ = (run.ended() for run in both)
     assert "1 a device x 2 x 2" in said
     whole = samples_of(undisturbed)
     assert samples_of(output) == {step: whole[step] for step in range(3, 7)}
