@@ -271,6 +271,8 @@ class OspreyTrainer(Trainer):
         """Save model and processor. All processes call it, as the weights may have to be gathered."""
         state = self.accelerator.get_state_dict(self.model_wrapped) if self.sharded else None
         if self.is_world_process_zero():
+            tied = getattr(self.plain_model, "all_tied_weights_keys", {})  # gathered twice where they are shared
+            state = state and {name: value for name, value in state.items() if name not in tied}
             self.plain_model.save_pretrained(folder, state_dict=state)
             self.processor.save_pretrained(folder)
 
