@@ -4,6 +4,7 @@ import io
 import random
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -14,11 +15,13 @@ from osprey_train import chat, geometry
 from osprey_train.data.loader import Rows
 from osprey_train.data.order import Place
 from osprey_train.model import OspreyForConditionalGeneration, OspreyProcessor
+from schemas import rle
 from schemas.errors import ShardError
 from schemas.records import Mask
 
 SHORT_KINDS = ("mask_text", "short_form", "part_category", "part_attribute", "positive_negative")
 """Kinds whose answers are a word or a short phrase."""
+PICTURES = "Give as --images the folder of the raw data, with the pictures that the shards were built from."
 _region = re.compile(r"<region(\d+)>")
 
 
@@ -135,9 +138,25 @@ def batches(lengths: Sequence[int], batch: int, window: int = 32) -> Iterator[li
 
 def prompts(processor: OspreyProcessor, rows: Rows, asked: Sequence[Question], masks: Sequence[Mask]) -> BatchFeature:
     """Inputs of `generate` for questions with the masks given, which may belong to pictures of other sizes."""
-    pictures = [rows.picture(rows.row(question.place)) for question in asked]
-    opened = [Image.open(io.BytesIO(picture)) if isinstance(picture, bytes) else picture for picture in pictures]
+    opened = [picture_of(rows, question) for question in asked]
     own = [[{"size": question.mask.size, "counts": question.mask.counts}] for question in asked]
     inputs = processor(opened, [question.text for question in asked], masks=own)
     inputs["masks"] = torch.cat([geometry.coverage([mask], processor.frame) for mask in masks])
     return inputs
+
+
+def picture_of(rows: Rows, question: Question) -> Image.Image:
+    """The picture that a question is about; raises ShardError where there is none."""
+    try:
+        found = rows.picture(rows.row(question.place))
+    except ValueError as error:
+        raise ShardError(f"{question.sample_id}, image: {error}", hint=PICTURES) from error
+    return Image.open(io.BytesIO(found)) if isinstance(found, bytes) else found
+
+
+def save_example(rows: Rows, found: Sequence[Question], folder: Path) -> None:
+    """`picture.png` and `mask.png` of the question whose region is the largest."""
+    largest = max(found, key=lambda question: rle.area(question.mask))
+    folder.mkdir(parents=True, exist_ok=True)
+    picture_of(rows, largest).convert("RGB").save(folder / "picture.png")
+    Image.fromarray(rle.decode(largest.mask)).save(folder / "mask.png")

@@ -3,7 +3,7 @@
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +15,9 @@ from osprey_train import console
 from schemas.errors import InputError, OspreyDataError, ShardError
 
 if TYPE_CHECKING:
+    from osprey_train.asking import Question
+    from osprey_train.data.loader import Rows
+    from osprey_train.model import OspreyForConditionalGeneration, OspreyProcessor
     from osprey_train.scoring import Answered, Result
 
 INTERRUPTED = 130
@@ -33,6 +36,9 @@ def evaluate(
     limit: Annotated[int, typer.Option(min=0, help="At most so many questions of a topic; 0: all.")] = 0,
     batch: Annotated[int, typer.Option(min=1, help="Questions at a time.")] = 32,
     json: Annotated[str, typer.Option(help="Write results and answers into this file.")] = "",
+    example: Annotated[
+        str, typer.Option(help="Folder for picture and mask of the largest region, to give to osprey-describe.")
+    ] = "",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
 ) -> None:
     """Ask the short questions of held-out rows, one by one, and compare with the rows' own answers.
@@ -44,9 +50,23 @@ def evaluate(
     """
     if json and not Path(json).absolute().parent.is_dir():
         raise InputError(f"--json {json}: its folder does not exist", hint="Make it first (mkdir -p).")
+    from osprey_train import asking
+    from osprey_train.describer import find_device
+    from osprey_train.model.loading import load
     from osprey_train.scoring import results
 
-    answered = ask(model, data, images, _words(kinds), _words(topics), split, shuffle_masks, limit, batch, device)
+    osprey, processor = load(model)
+    osprey.to(find_device(device))
+    rows = held_out(data, images, _words(kinds), split, processor)
+    chosen = asking.sample(list(asking.questions(rows, _words(topics))), limit)
+    if not chosen:
+        raise ShardError(
+            f"{data}: no {split} question about one region in {', '.join(rows.shards.groups)}",
+            hint="Choose other --kinds, --topics or another --split; a larger val_fraction in the recipe keeps more.",
+        )
+    if example:
+        asking.save_example(rows, chosen, Path(example))
+    answered = ask(osprey, processor, rows, chosen, batch, shuffle_masks)
     found = results(answered)
     show(found)
     if json:
@@ -54,37 +74,28 @@ def evaluate(
         Path(json).write_bytes(msgspec.json.format(msgspec.json.encode(content)))
 
 
-def ask(
-    model: str,
-    data: str,
-    images: str,
-    kinds: tuple[str, ...],
-    topics: tuple[str, ...],
-    split: str,
-    shuffle_masks: bool,
-    limit: int,
-    batch: int,
-    device: str,
-) -> "list[Answered]":
-    """The questions of a split and what a model answers; raises ShardError where there are none."""
-    from osprey_train import asking
+def held_out(data: str, images: str, kinds: tuple[str, ...], split: str, processor: "OspreyProcessor") -> "Rows":
+    """The rows of a split; those of all kinds with short answers where none are named."""
+    from osprey_train.asking import SHORT_KINDS
     from osprey_train.data.loader import COLUMNS, Rows
     from osprey_train.data.shards import Shards, kinds_in
-    from osprey_train.describer import find_device
-    from osprey_train.model.loading import load
+
+    short = tuple(kind for kind in kinds_in(data, split) if kind in SHORT_KINDS)
+    return Rows(Shards(data, images, kinds or short, split), processor, 0, columns=(*COLUMNS, "image_id", "sources"))
+
+
+def ask(
+    osprey: "OspreyForConditionalGeneration",
+    processor: "OspreyProcessor",
+    rows: "Rows",
+    found: "Sequence[Question]",
+    batch: int,
+    shuffle_masks: bool,
+) -> "list[Answered]":
+    """What a model answers to the questions, with the right masks and with those of other regions."""
+    from osprey_train import asking
     from osprey_train.scoring import Answered
 
-    chosen = kinds or tuple(kind for kind in kinds_in(data, split) if kind in asking.SHORT_KINDS)
-    shards = Shards(data, images, chosen, split)
-    osprey, processor = load(model)
-    osprey.to(find_device(device))
-    rows = Rows(shards, processor, 0, columns=(*COLUMNS, "image_id", "sources"))
-    found = asking.sample(list(asking.questions(rows, topics)), limit)
-    if not found:
-        raise ShardError(
-            f"{data}: no {split} question about one region in {', '.join(shards.groups)}",
-            hint="Choose other --kinds, --topics or another --split; a larger val_fraction in the recipe keeps more.",
-        )
     given = {"asking": [question.mask for question in found]}
     if shuffle_masks:
         given["asking with other masks"] = asking.shuffled(found)
@@ -108,23 +119,22 @@ def ask(
 
 def show(found: "Mapping[str, Result]") -> None:
     """A table of the results, a topic a line."""
-    lines = []
-    for name, result in found.items():
-        right, wrong = result.right, result.shuffled
-        lines.append(
-            {
-                "topic": name,
-                "questions": f"{result.questions:,}",
-                "pictures": f"{result.pictures:,}",
-                "exact": f"{right.exact:.1%} ({right.low:.1%} to {right.high:.1%})",
-                "shuffled": f"{wrong.exact:.1%} ({wrong.low:.1%} to {wrong.high:.1%})" if wrong else "",
-                "chance": f"{result.chance:.1%} ({result.most_frequent})",
-                "uniform": f"{result.uniform:.1%} of {result.labels}",
-                "SS": f"{right.ss:.1%}",
-                "S-IoU": f"{right.s_iou:.1%}",
-            }
-        )
-    console.table(lines)
+    console.table([_line(name, result) for name, result in found.items()])
+
+
+def _line(name: str, result: "Result") -> dict[str, object]:
+    right, wrong = result.right, result.shuffled
+    return {
+        "topic": name,
+        "asked": f"{result.questions:,}",
+        "exact": f"{right.exact:.1%}",
+        "95 %": f"{100 * right.low:.0f} to {100 * right.high:.0f}",
+        "shuffled": f"{wrong.exact:.1%}" if wrong else "",
+        "chance": f"{result.chance:.1%}",
+        "uniform": f"{result.uniform:.1%}",
+        "SS": f"{right.ss:.1%}",
+        "S-IoU": f"{right.s_iou:.1%}",
+    }
 
 
 def _with_bar(what: str, total: int, answers: Iterable[tuple[int, str]]) -> Iterable[tuple[int, str]]:
