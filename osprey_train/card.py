@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from osprey_train.plan import Plan
 from osprey_train.stages import WARM_UP
-from osprey_train.trainer import Plan
 from schemas.licenses import strictest
 
 _TEXT = """\

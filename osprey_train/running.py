@@ -1,7 +1,6 @@
 """A run from its settings to the finished model: `run`."""
 
 import contextlib
-import hashlib
 import json
 import math
 import os
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.trainer_utils import set_seed
 from transformers.utils.logging import disable_progress_bar
 
 from osprey_train import card, checkpoints, console, preflight
@@ -19,10 +19,10 @@ from osprey_train.data.order import Order
 from osprey_train.data.shards import Shards
 from osprey_train.model import OspreyForConditionalGeneration, OspreyProcessor
 from osprey_train.model.loading import load
+from osprey_train.plan import Plan, arguments, identity_of
 from osprey_train.presets import PRESETS, Preset, new_model, preset
 from osprey_train.stages import Stage
-from osprey_train.trainer import OspreyTrainer, Plan, arguments, seed_everything
-from schemas.columns import SCHEMA_VERSION
+from osprey_train.trainer import OspreyTrainer
 from schemas.errors import ModelError, TrainingError
 
 RECORD = "osprey_run.json"
@@ -73,7 +73,7 @@ def run(settings: Settings) -> int:
     identity = identity_of(plan)
     checkpoint = find_checkpoint(settings, identity) if settings.resume else None
     disable_progress_bar()  # of transformers, for its own files
-    seed_everything(plan.seed)
+    set_seed(plan.seed)
     model, processor = make_model(settings, plan, checkpoint)
     preflight.check_model(model, processor, plan.context)
     trainer = make_trainer(settings, plan, model, processor, identity, checkpoint)
@@ -123,28 +123,6 @@ def make_plan(settings: Settings) -> Plan:
         rank=console.rank(),
         world=world,
     )
-
-
-def identity_of(plan: Plan) -> dict[str, Any]:
-    """What the samples of a run and their gradients depend on, in the words of JSON."""
-    shards = {}
-    for kind, groups in plan.shards.groups.items():
-        files = [(os.path.basename(group.file), group.rows) for group in groups]
-        digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()[:12]
-        shards[kind] = f"{sum(group.rows for group in groups)} rows in {len(files)} groups ({digest})"
-    stage = plan.stage
-    return {
-        "schema": SCHEMA_VERSION,
-        **{f"shards of {kind}": text for kind, text in shards.items()},
-        "stage": stage.number,
-        "trains": list(stage.trains),
-        "weights": {kind: float(weight) for kind, weight in sorted(stage.weights.items())},
-        "learning rate": stage.learning_rate,
-        "batch": stage.batch,
-        "steps": plan.steps,
-        "context": plan.context,
-        "seed": plan.seed,
-    }
 
 
 def find_checkpoint(settings: Settings, identity: Mapping[str, Any]) -> checkpoints.Checkpoint | None:

@@ -13,57 +13,21 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from transformers.trainer_utils import set_seed
 
 from osprey_train import checkpoints, console
-from osprey_train.data.loader import loader
-from osprey_train.data.order import GlobalBatches, Order
-from osprey_train.data.shards import Shards
 from osprey_train.model import OspreyForConditionalGeneration, OspreyProcessor
 from osprey_train.model.modeling import MODULES
-from osprey_train.stages import WARM_UP, Stage
+from osprey_train.plan import Plan
 from schemas.errors import TrainingError
 
 LOG, SAMPLES, BOARD = "log.jsonl", "samples-{rank}.jsonl", "tensorboard"
 COUNTS = ("samples", "tokens", "turns_dropped", "answers_cut")
-
-
-class Plan(NamedTuple):
-    """What a run does: its data, in which order, and in what portions."""
-
-    stage: Stage
-    shards: Shards
-    order: Order
-    steps: int
-    per_device: int
-    context: int
-    workers: int
-    seed: int
-    rank: int
-    world: int
-
-    @property
-    def accumulation(self) -> int:
-        """Micro-batches of a step on one device."""
-        return self.stage.batch // (self.per_device * self.world)
-
-    @property
-    def samples(self) -> int:
-        """Of the whole run."""
-        return self.steps * self.stage.batch
-
-    def batches(self, processor: OspreyProcessor, start: int = 0, workers: int | None = None) -> Any:
-        """A loader of this process's micro-batches from a step on."""
-        sampler = GlobalBatches(
-            self.order, self.stage.batch, self.per_device, self.rank, self.world, steps=self.steps, start=start
-        )
-        return loader(self.shards, sampler, processor, self.context, self.workers if workers is None else workers)
 
 
 def freeze(model: OspreyForConditionalGeneration, trains: tuple[str, ...]) -> None:
@@ -277,54 +241,6 @@ class OspreyTrainer(Trainer):
             self.processor.save_pretrained(folder)
 
 
-def arguments(
-    plan: Plan,
-    output: str,
-    *,
-    bf16: bool,
-    checkpointing: bool,
-    save_every: int,
-    log_every: int,
-    deepspeed: str = "",
-    fsdp: str = "",
-) -> TrainingArguments:
-    """The plan in Trainer's words. `deepspeed` and `fsdp` are paths of JSON files; `fsdp` may be `on`."""
-    gpu = torch.cuda.is_available()
-    args = TrainingArguments(
-        output_dir=output,
-        max_steps=plan.steps,
-        per_device_train_batch_size=plan.per_device,
-        gradient_accumulation_steps=plan.accumulation,
-        average_tokens_across_devices=True,
-        learning_rate=plan.stage.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=WARM_UP,
-        weight_decay=0.0,
-        bf16=bf16,
-        activation_checkpointing=checkpointing,
-        activation_checkpointing_kwargs={"use_reentrant": False} if checkpointing else None,
-        save_strategy="steps",
-        save_steps=save_every,
-        logging_steps=log_every,
-        logging_first_step=True,
-        logging_nan_inf_filter=False,
-        ignore_data_skip=True,  # the loader starts at the right place by itself
-        remove_unused_columns=False,
-        ddp_find_unused_parameters=False,
-        ddp_broadcast_buffers=False,
-        disable_tqdm=True,
-        report_to="none",
-        use_cpu=not gpu,
-        ddp_backend="gloo" if plan.world > 1 and not gpu else None,
-        seed=plan.seed,
-        deepspeed=deepspeed or None,
-        fsdp=bool(fsdp) or None,
-        fsdp_config=fsdp if fsdp not in ("", "on") else None,
-    )
-    args._n_gpu = min(args.n_gpu, 1)  # a process takes one GPU; several of them are for torchrun
-    return args
-
-
 def forget_after(output: Path, step: int) -> None:
     """Take out of the logs what was logged after the step that a run goes on from."""
     output.mkdir(parents=True, exist_ok=True)
@@ -332,8 +248,3 @@ def forget_after(output: Path, step: int) -> None:
         if path.exists():
             lines = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("}\n")]
             path.write_text("".join(line for line in lines if json.loads(line)["step"] <= step))
-
-
-def seed_everything(seed: int) -> None:
-    """New parts of a model are the same for the same seed."""
-    set_seed(seed)
