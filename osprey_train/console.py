@@ -1,9 +1,11 @@
 """What the trainer's commands show: errors, tables, progress."""
 
+import logging
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -37,6 +39,29 @@ def fail(error: OspreyDataError) -> None:
     err.print(f"{f'process {rank()}: ' if rank() else ''}error: {error.message}", style="bold red", markup=False)
     if error.hint and not rank():
         err.print(error.hint, markup=False)
+
+
+def run(app: Callable[[], object]) -> None:
+    """Run a command: what a user can mend is a message and exit status 1, without a traceback.
+
+    What libraries say about themselves is no news to a user, and the hub is asked only where HF_HUB_OFFLINE=0.
+    """
+    logging.basicConfig(level=logging.ERROR)
+    warnings.simplefilter("ignore")
+    for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_TELEMETRY"):
+        os.environ.setdefault(name, "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        app()
+    except OspreyDataError as error:
+        fail(error)
+    except OSError as error:
+        named = f"{error.filename}: " if error.filename else ""
+        fail(
+            OspreyDataError(f"{named}{error.strerror or error}", hint="Look at its rights (ls -l) and the space (df).")
+        )
+    sys.exit(1)
 
 
 def command(*extra: str, without: Iterable[str] = ()) -> str:

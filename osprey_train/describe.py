@@ -2,21 +2,17 @@
 
 import json
 import os
-import sys
-import warnings
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from osprey_train import console
-from schemas.errors import InputError, OspreyDataError
+from schemas.errors import InputError
 
 if TYPE_CHECKING:
     from osprey_train.describer import Answer, Region
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
-INTERRUPTED = 130
-"""Exit status of what Ctrl-C ends, as shells have it."""
 
 
 @app.command(no_args_is_help=True)
@@ -49,15 +45,16 @@ def describe(
 
     Try it: osprey-describe --model runs/x --image picture.jpg --box 40,30,200,120 --ask "What is <region1>?"
     """
-    boxes = [_numbers("--box", text, "x,y,width,height") for text in box or ()]
-    points = [_numbers("--point", text, "x,y") for text in point or ()]
+    from osprey_train.masks import numbers
+
+    boxes = [numbers("box", text) for text in box or ()]
+    points = [numbers("point", text) for text in point or ()]
     _check(save, bool(points), sam, bool(mask or rle or box or point or ask))
     from transformers.utils import logging
 
     from osprey_train.describer import Describer, open_picture
 
     logging.disable_progress_bar()
-    logging.set_verbosity_error()
     picture = open_picture(image)
     describer = Describer(model, device, sam)
     regions = [describer.region(picture, mask=one) for one in mask or ()]
@@ -72,19 +69,6 @@ def describe(
         from osprey_train.drawing import drawn
 
         drawn(picture, regions, answers).save(save)
-
-
-def _numbers(option: str, text: str, form: str) -> list[float]:
-    parts = text.split(",")
-    try:
-        found = [float(part) for part in parts]
-    except ValueError:
-        found = []
-    if len(found) != len(form.split(",")):
-        raise InputError(
-            f"{option} {text}: not of the form {form}", hint="Numbers are pixels from the top left corner."
-        )
-    return found
 
 
 def _check(save: str, points: bool, sam: str, anything: bool) -> None:
@@ -120,22 +104,8 @@ def _show(answers: "list[Answer]", regions: "list[Region]", as_json: bool, conve
 
 
 def main() -> None:
-    """Entry point: errors that a user can mend are shown without a traceback."""
-    warnings.simplefilter("ignore")
-    for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_TELEMETRY"):
-        os.environ.setdefault(name, "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    try:
-        app()
-    except OspreyDataError as error:
-        console.fail(error)
-        sys.exit(1)
-    except OSError as error:
-        named = f"{error.filename}: " if error.filename else ""
-        console.fail(InputError(f"{named}{error.strerror or error}", hint="Look whether it may be read or written."))
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+    """Entry point."""
+    console.run(app)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import PIL.ImageOps
 import torch
 
 from osprey_train import geometry
-from osprey_train.masks import as_mask, box_mask
+from osprey_train.masks import as_mask, box_mask, numbers
 from osprey_train.model.loading import load
 from osprey_train.model.processor import as_picture
 from schemas.errors import InputError
@@ -84,6 +84,7 @@ class Describer:
         Without SAM weights a box is a rectangle, and a point is no region. Raises InputError for one that cannot be.
         """
         ((kind, what),) = given.items()
+        what = numbers(kind, what) if kind in ("box", "point") else what
         name = _name(kind, what)
         try:
             return Region(name, self._mask(picture, kind, what))
@@ -97,9 +98,7 @@ class Describer:
         if kind == "rle":
             return as_mask(read_rle(what, size), size)
         if kind == "box":
-            x, y, width, height = what
-            found = (x, y, width, height)
-            return self.segmenter.box(picture, found) if self.segmenter else box_mask(found, size)
+            return self.segmenter.box(picture, what) if self.segmenter else box_mask(what, size)
         if self.segmenter is None:
             raise InputError("no SAM weights", hint="A point becomes a region by SAM weights; or give a box or a mask.")
         return self.segmenter.point(picture, what)
@@ -174,7 +173,7 @@ def questions(asks: Sequence[str], regions: int) -> tuple[list[str], bool]:
     if lacking := [number for number in range(1, regions + 1) if named and number not in named]:
         raise InputError(
             f"no question names <region{lacking[0]}>",
-            hint=f"There are {regions} regions: name all, or none so that each is asked about by itself.",
+            hint=f"Regions given: {regions}. Name all, or none so that each is asked about by itself.",
         )
     if named or not regions:
         return list(asks) or [ASK_PICTURE], True
@@ -246,13 +245,17 @@ def read_rle(given: str, size: tuple[int, int]) -> Any:
     """
     text = given
     if os.path.isfile(given):
-        with open(given, encoding="utf-8", errors="replace") as file:
+        with open(given, encoding="utf-8-sig", errors="replace") as file:
             text = file.read()
+    elif "." in given and given[0] not in "{[":
+        raise InputError("no such file", hint="RLE is given as JSON, as its counts, or by a file of either.")
     text = text.strip()
     try:
         found = json.loads(text) if text[:1] in ("{", "[") else text
-    except ValueError:
-        found = text
+    except ValueError as error:
+        raise InputError(
+            f"no JSON: {error}", hint='An RLE looks like {"size": [height, width], "counts": "..."}.'
+        ) from None
     if isinstance(found, str):
         return {"size": size, "counts": found}
     return found.get("segmentation", found) if isinstance(found, dict) else found

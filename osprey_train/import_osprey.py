@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from osprey_train import console
-from schemas.errors import OspreyDataError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -37,12 +36,8 @@ def import_osprey(
 
 
 def main() -> None:
-    """Entry point: a user's mistake is a message and exit code 1."""
-    try:
-        app()
-    except OspreyDataError as error:
-        console.fail(error)
-        raise SystemExit(1) from None
+    """Entry point."""
+    console.run(app)
 
 
 if __name__ == "__main__":

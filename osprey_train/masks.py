@@ -12,7 +12,12 @@ from schemas import rle
 from schemas.errors import InputError
 from schemas.records import Box, Mask
 
-KNOWN = "a mask is an array or a picture (not black is inside), a COCO RLE dict, or a list of polygons"
+KNOWN = (
+    "a mask is an array (height, width) of booleans or integers, a picture (not black is inside), a COCO RLE dict, or "
+    "polygons [[x1, y1, x2, y2, ...], ...]"
+)
+FORMS = {"box": ("x", "y", "width", "height"), "point": ("x", "y")}
+"""Numbers of a box and a point, in pixels from the top left corner."""
 
 
 def as_mask(mask: Any, size: tuple[int, int]) -> Mask:
@@ -41,9 +46,9 @@ def _converted(mask: Any, size: tuple[int, int]) -> Mask:
     if isinstance(mask, Mapping):
         return _from_coco(mask)
     if isinstance(mask, PIL.Image.Image):
-        return rle.encode(np.asarray(np.asarray(mask.convert("RGB")).any(axis=2)))
+        return _from_picture(mask)
     if isinstance(mask, Sequence) and mask and all(map(_is_ring, mask)):
-        return _from_coco(coco_mask.merge(coco_mask.frPyObjects([list(map(float, ring)) for ring in mask], *size)))
+        return _from_polygons(mask, size)
     try:
         pixels = np.asarray(mask)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -62,6 +67,20 @@ def _is_ring(ring: Any) -> bool:
     )
 
 
+def _from_picture(mask: PIL.Image.Image) -> Mask:
+    """What is neither black nor transparent is inside."""
+    if mask.has_transparency_data:
+        mask = PIL.Image.alpha_composite(PIL.Image.new("RGBA", mask.size, (0, 0, 0, 255)), mask.convert("RGBA"))
+    return rle.encode(np.asarray(np.asarray(mask.convert("RGB")).any(axis=2)))
+
+
+def _from_polygons(rings: Sequence[Sequence[float]], size: tuple[int, int]) -> Mask:
+    """From rings that pycocotools can draw: of a point far away, or of none, it runs out of memory."""
+    if not all(abs(value) <= 4 * max(size) for ring in rings for value in ring):
+        raise InputError("a point of the polygons lies far outside the picture", hint=KNOWN)
+    return _from_coco(coco_mask.merge(coco_mask.frPyObjects([list(map(float, ring)) for ring in rings], *size)))
+
+
 def _from_coco(mask: Mapping[str, Any]) -> Mask:
     """From `{"size": [height, width], "counts": ...}`: str or bytes if compressed, else a list of run lengths."""
     try:
@@ -72,8 +91,9 @@ def _from_coco(mask: Mapping[str, Any]) -> Mask:
             counts = coco_mask.frPyObjects({"size": [height, width], "counts": list(counts)}, height, width)["counts"]
         return _checked((height, width), counts if isinstance(counts, str) else bytes(counts).decode("ascii"))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
+        reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise InputError(
-            f"no COCO RLE: {error}", hint='It looks like {"size": [height, width], "counts": "..."}.'
+            f"no COCO RLE: {reason}", hint='It looks like {"size": [height, width], "counts": "..."}.'
         ) from error
 
 
@@ -83,6 +103,20 @@ def _checked(size: tuple[int, int], counts: str) -> Mask:
         raise ValueError(f"a mask of {size[1]} x {size[0]} pixels")
     rle.check_runs(rle.runs(counts), size)
     return Mask(size=size, counts=counts)
+
+
+def numbers(kind: str, given: str | Sequence[float]) -> tuple[float, ...]:
+    """The numbers of a box or a point, given as such or as text, `10,20,30,40`; raises InputError for anything else."""
+    try:
+        found = tuple(map(float, given.split(",") if isinstance(given, str) else given))
+    except (TypeError, ValueError):
+        found = ()
+    if len(found) != len(FORMS[kind]):
+        raise InputError(
+            f"{kind} {given}: not of the form {','.join(FORMS[kind])}",
+            hint="Numbers are pixels from the top left corner.",
+        )
+    return found
 
 
 def box_mask(box: Box, size: tuple[int, int]) -> Mask:

@@ -148,7 +148,7 @@ def tokenizer_of(name: str) -> PreTrainedTokenizerBase:
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise ModelError(
             f"{name}: no tokenizer can be loaded: {str(error).strip().splitlines()[0]}",
-            hint="--tokenizer takes the folder of Vicuna-7B v1.5, or its name on a hub",
+            hint="--tokenizer takes the folder of Vicuna-7B v1.5, or its name on a hub (HF_HUB_OFFLINE=0 fetches)",
         ) from error
     add_placeholders(found)
     if found.pad_token is None:

@@ -12,6 +12,8 @@ import pytest
 
 from osprey_train import Describer
 from osprey_train.describer import ASK, ASK_PICTURE, questions
+from osprey_train.masks import as_mask
+from schemas import rle
 from schemas.errors import InputError, ModelError
 from tests.osprey_train.describe.conftest import Run
 
@@ -130,10 +132,12 @@ def test_the_picture_that_is_saved(
         (["--mask", "absent.png"], "absent.png: No such file", "JPEG or PNG"),
         (["--rle", "empty.json"], "empty.json: the mask is empty", "nothing inside"),
         (["--rle", "nonsense of a text"], "rle: no COCO RLE: character 's'", "It looks like"),
-        (["--rle", "{broken"], "rle: no COCO RLE", "It looks like"),
+        (["--rle", "{broken"], "rle: no JSON", "looks like"),
+        (["--rle", "absent.json"], "rle: no such file", "its counts"),
+        (["--rle", '{"size": [48, 64]}'], "rle: no COCO RLE: it has no 'counts'", "It looks like"),
         (["--box", "70,0,5,5"], "box 70,0,5,5: the box 70,0,5,5 lies outside the picture of 64 x 48", "top left"),
-        (["--box", "0,0,5"], "--box 0,0,5: not of the form x,y,width,height", "pixels"),
-        (["--box", "a,b,c,d"], "--box a,b,c,d: not of the form", "pixels"),
+        (["--box", "0,0,5"], "box 0,0,5: not of the form x,y,width,height", "pixels"),
+        (["--box", "a,b,c,d"], "box a,b,c,d: not of the form", "pixels"),
         (["--point", "5,5"], "--point needs --sam", "--box or --mask"),
         ([], "no region and no question", "--mask"),
         (["--mask", "left.png", "--ask", "What is <region2>?"], "no question names <region1>", "by itself"),
@@ -163,6 +167,18 @@ def test_mistakes(
     assert ran.out == ""
 
 
+@pytest.mark.parametrize("far", [float("nan"), float("inf"), 1e30, -1e5])
+def test_polygons_that_no_memory_is_enough_for(far: float) -> None:
+    with pytest.raises(InputError, match="far outside"):
+        as_mask([[far, 1, 50, 1, 50, 50]], (48, 64))
+
+
+def test_what_is_transparent_is_outside(scene: pathlib.Path) -> None:
+    inside = np.asarray(PIL.Image.open(scene / "left.png").convert("L")) > 0
+    cut_out = np.dstack([np.full((*inside.shape, 3), 255, np.uint8), np.where(inside, 255, 0).astype(np.uint8)])
+    assert as_mask(PIL.Image.fromarray(cut_out), inside.shape) == rle.encode(inside)
+
+
 def test_another_model(osprey_describe: Run, scene: pathlib.Path, tmp_path: pathlib.Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "llama"}')
     ran = osprey_describe(*shown(scene, tmp_path), "--ask", "What?")
@@ -175,6 +191,8 @@ def test_several_regions_in_python(osprey: Describer, scene: pathlib.Path) -> No
         osprey(scene / "picture.png", mask=scene / "left.png", box=(1, 2, 3, 4))
     with pytest.raises(InputError, match="no SAM weights"):
         osprey(scene / "picture.png", point=(3, 4))
+    with pytest.raises(InputError, match=r"box \(1, 2, 3\): not of the form"):
+        osprey(scene / "picture.png", box=(1, 2, 3))
     with pytest.raises(ModelError, match="no such folder"):
         Describer("absent")
 
