@@ -1,8 +1,5 @@
 """The command `osprey-eval`: ask a model the short questions of rows that it was not trained on."""
 
-import os
-import sys
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +9,7 @@ import typer
 from rich.progress import track
 
 from osprey_train import console
-from schemas.errors import InputError, OspreyDataError, ShardError
+from schemas.errors import InputError, ShardError
 
 if TYPE_CHECKING:
     from osprey_train.asking import Question
@@ -20,7 +17,6 @@ if TYPE_CHECKING:
     from osprey_train.model import OspreyForConditionalGeneration, OspreyProcessor
     from osprey_train.scoring import Answered, Result
 
-INTERRUPTED = 130
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 
@@ -146,23 +142,8 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def main() -> None:
-    """Entry point: errors that a user can mend are shown without a traceback."""
-    warnings.simplefilter("ignore")
-    for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_TELEMETRY"):
-        os.environ.setdefault(name, "1")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    try:
-        app()
-    except OspreyDataError as error:
-        console.fail(error)
-        sys.exit(1)
-    except OSError as error:
-        named = f"{error.filename}: " if error.filename else ""
-        console.fail(InputError(f"{named}{error.strerror or error}", hint="Look whether it may be read or written."))
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+    """Entry point."""
+    console.run(app)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,5 @@
 """The command line `osprey-train`."""
 
-import logging
-import os
-import signal
-import sys
-import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,9 +7,8 @@ import typer
 
 from osprey_train import console
 from osprey_train.stages import STAGES, Stage, stage_of
-from schemas.errors import OspreyDataError, TrainingError
+from schemas.errors import TrainingError
 
-INTERRUPTED = 130
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 RUN, CHANGES, MODEL, MACHINE = "The run", "Instead of the table's", "A new model", "The machine"
@@ -178,31 +172,9 @@ def _row(stage: Stage) -> dict[str, object]:
     }
 
 
-def _quiet_libraries() -> None:
-    """What libraries say about themselves is no news to a user."""
-    logging.basicConfig(level=logging.ERROR)
-    warnings.simplefilter("ignore")
-    for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_TELEMETRY"):
-        os.environ.setdefault(name, "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-
-
 def main() -> None:
-    """Entry point: errors that a user can mend are shown without a traceback."""
-    _quiet_libraries()
-    try:
-        app()
-    except OspreyDataError as error:
-        console.fail(error)
-        sys.exit(1)
-    except OSError as error:
-        named = f"{error.filename}: " if error.filename else ""
-        console.fail(OspreyDataError(f"{named}{error.strerror or error}", hint="Look at ls -l, and at df for space."))
-        sys.exit(1)
-    except KeyboardInterrupt:
-        console.fail(OspreyDataError("interrupted", hint=f"{console.command('--resume')} goes on where it was saved."))
-        sys.exit(128 + signal.SIGINT)
+    """Entry point."""
+    console.run(app)
 
 
 if __name__ == "__main__":
