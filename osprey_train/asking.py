@@ -38,7 +38,7 @@ class Question(NamedTuple):
 
 
 def topic(kind: str, question: str, sources: Sequence[str]) -> str:
-    """What a question of the shards is about: `colour`, `place`, `category`, `phrase`, `yes or no` or `attribute`."""
+    """What a question of the shards is about: `category`, `part`, `colour`, `attribute`, `place`, `phrase`, `yes or no`."""
     asked = question.lower()
     if kind == "positive_negative":
         return "yes or no"
@@ -46,8 +46,8 @@ def topic(kind: str, question: str, sources: Sequence[str]) -> str:
         return "colour"
     if kind == "short_form" and ("where" in asked or "part of the picture" in asked):
         return "place"
-    if kind == "part_attribute":
-        return "attribute"
+    if kind in ("part_attribute", "part_category"):
+        return kind.removeprefix("part_").replace("category", "part")
     if kind == "mask_text" and any(source.startswith("refcoco") for source in sources):
         return "phrase"
     return "category" if kind in SHORT_KINDS else kind

@@ -90,6 +90,7 @@ def test_a_sample_of_each_topic_is_the_same_every_time() -> None:
     [
         ("part_attribute", "How is <region1> coloured?", ["paco"], "colour"),
         ("part_attribute", "Of what does <region1> consist?", ["paco"], "attribute"),
+        ("part_category", "What is <region1> a part of?", ["paco"], "part"),
         ("mask_text", "What is <region1>?", ["coco"], "category"),
         ("mask_text", "What is <region1>?", ["coco", "refcoco+"], "phrase"),
         ("short_form", "Where in the picture is <region1>?", ["coco", "refcoco"], "place"),
