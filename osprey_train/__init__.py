@@ -5,8 +5,9 @@
     osprey = Describer("runs/x")
     print(osprey("picture.jpg", mask="mask.png", ask="What is <region1>?"))
 
-Names are imported when they are first used, so that `--help` of a command does not wait for torch. The classes are
-registered with transformers' Auto classes by the first use of any of them.
+Names are imported when they are first used, so that `--help` of a command does not wait for torch. The Auto classes of
+transformers know the model once one of the names is imported, or `osprey_train.model`; `import osprey_train` alone does
+not do it, and `AutoProcessor` would then quietly give the tokenizer.
 """
 
 import importlib

@@ -1,10 +1,4 @@
-"""Ask a trained model about regions of a picture, from Python.
-
-from osprey_train import Describer
-
-osprey = Describer("runs/x")
-print(osprey("picture.jpg", mask="mask.png", ask="What is <region1>?"))
-"""
+"""Ask a trained model about regions of a picture, from Python."""
 
 import json
 import os

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from osprey_train import geometry
+from osprey_train.chat import IGNORED
 from osprey_train.data.order import Place
 from osprey_train.data.shards import Shards
 from schemas import rle
@@ -26,8 +27,6 @@ COLUMNS = ("sample_id", "kind", "width", "height", "image", "regions.list.elemen
 """What training needs of a row."""
 CACHE_BYTES = 512 * 2**20
 """Of the row groups that a worker holds; those of masks and text take some 5 MB each, of pictures some 25 MB."""
-IGNORED = -100
-"""The label of a token that is not in the loss."""
 
 Example = dict[str, Any]
 Batch = dict[str, Any]

@@ -1,5 +1,7 @@
 """Pooling by covered area: no mask falls through, and the mean is that of the pixels."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -9,9 +11,10 @@ from hypothesis import strategies as st
 
 from osprey_train import geometry
 from osprey_train.model.config import STRIDES
-from osprey_train.model.extractor import area_weights, published_weights
+from osprey_train.model.extractor import MaskExtractor, area_weights, published_weights
 from schemas import rle
 from tests.osprey_train.model.small import inputs, small_model
+from tests.properties import quick
 
 IMAGE_SIZE = 128
 LEVELS = [IMAGE_SIZE // stride for stride in STRIDES.values()]
@@ -33,7 +36,7 @@ def masks(draw: st.DrawFn) -> npt.NDArray[np.bool_]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(quick, max_examples=150)
 @given(mask=masks(), resize=st.sampled_from(["squash", "pad"]))
 def test_weights_of_any_mask_add_up_to_one_on_every_level(mask: npt.NDArray[np.bool_], resize: geometry.Resize) -> None:
     frame = geometry.Frame(IMAGE_SIZE, IMAGE_SIZE // 4, resize)
@@ -54,6 +57,25 @@ def test_published_pooling_loses_small_masks_and_ours_does_not() -> None:
         empty[pooling] = [not pooling(coverage, 512 // stride).any() for stride in STRIDES.values()]
     assert empty[area_weights] == [False, False, False, False]
     assert empty[published_weights] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("size", [(480, 640), (240, 320), (500, 333)])
+def test_published_pooling_is_that_of_masks_in_their_own_pixels(size: tuple[int, int]) -> None:
+    """Cells that the two have in common, and the spatial token's input, over discs from 3 to 150 pixels wide."""
+    make = np.random.default_rng(0)
+    down, across = np.mgrid[: size[0], : size[1]]
+    places = make.random((40, 2)) * size
+    radii = np.geomspace(1.5, 75, 40)
+    discs = [np.hypot(down - y, across - x) < radius for (y, x), radius in zip(places, radii, strict=True)]
+    own = torch.from_numpy(np.stack(discs)).float()[:, None]
+    masks = geometry.coverage([rle.encode(disc) for disc in discs], geometry.Frame(512, 512))
+    for side in (512 // stride for stride in STRIDES.values()):
+        theirs = torch.nn.functional.interpolate(own, (side, side), mode="bilinear").flatten(1) > 0
+        ours = published_weights(masks, side) > 0
+        assert (ours & theirs).sum() / (ours | theirs).sum() > 0.94
+    theirs = torch.nn.functional.interpolate(own, (112, 112), mode="bilinear").flatten(1)
+    ours = MaskExtractor.shapes(SimpleNamespace(spatial_size=112), masks)  # type: ignore[arg-type]
+    assert (theirs - ours).abs().mean() < 0.02 * theirs.mean()
 
 
 @pytest.mark.parametrize("level", list(STRIDES))

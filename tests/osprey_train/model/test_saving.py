@@ -4,6 +4,8 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -51,6 +53,18 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def broken(saved: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
     """A copy of it to break."""
     return pathlib.Path(shutil.copytree(saved, tmp_path / "m"))
+
+
+def test_the_auto_classes_know_it_in_another_process(saved: pathlib.Path) -> None:
+    """One name of the package is enough, whichever."""
+    code = (
+        "import sys\nfrom osprey_train import OspreyProcessor\n"
+        "from transformers import AutoModelForImageTextToText, AutoProcessor\n"
+        "for auto in (AutoModelForImageTextToText, AutoProcessor):\n"
+        "    print(type(auto.from_pretrained(sys.argv[1])).__name__)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, saved], check=True, capture_output=True, text=True)
+    assert ran.stdout.split() == ["OspreyForConditionalGeneration", "OspreyProcessor"]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

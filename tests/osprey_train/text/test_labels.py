@@ -15,6 +15,7 @@ from osprey_train import chat
 from osprey_train.chat import IGNORED, Turn
 from schemas.errors import InputError
 from tests.osprey_train.text import forms
+from tests.properties import quick
 
 ROW = json.loads(pathlib.Path(__file__).with_name("row.json").read_text(encoding="utf-8"))
 """A row of positive_negative, as `osprey-data build` wrote it of the sample scenes."""
@@ -139,7 +140,7 @@ def messages_of(turns: list[tuple[str, str]]) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", MAKES)
-@settings(max_examples=60, deadline=None)
+@settings(quick, max_examples=60)
 @given(turns=conversations)
 def test_labels_are_the_answers_and_their_end_marks(name: str, turns: list[tuple[str, str]]) -> None:
     tokenizer, form = made(name)
@@ -158,7 +159,7 @@ def test_labels_are_the_answers_and_their_end_marks(name: str, turns: list[tuple
 
 
 @pytest.mark.parametrize("name", MAKES)
-@settings(max_examples=40, deadline=None)
+@settings(quick, max_examples=40)
 @given(turns=conversations)
 def test_what_is_asked_is_what_training_saw(name: str, turns: list[tuple[str, str]]) -> None:
     tokenizer, form = made(name)
@@ -172,7 +173,7 @@ def test_what_is_asked_is_what_training_saw(name: str, turns: list[tuple[str, st
 
 
 @pytest.mark.parametrize("name", ["chatml", "vicuna"])
-@settings(max_examples=60, deadline=None)
+@settings(quick, max_examples=60)
 @given(turns=conversations, data=st.data())
 def test_shortening(name: str, turns: list[tuple[str, str]], data: st.DataObject) -> None:
     tokenizer, form = made(name)

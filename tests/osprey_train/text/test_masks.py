@@ -59,7 +59,7 @@ def test_one_region_in_many_forms(name: str) -> None:
         ("mask.png", "no mask: str"),
         (None, "no mask: NoneType"),
         ([], "no mask: list"),
-        ({"counts": "0"}, "no COCO RLE: 'size'"),
+        ({"counts": "0"}, "no COCO RLE: it has no 'size'"),
         ({"size": 5, "counts": "0"}, "no COCO RLE"),
         ({"size": [-1, 5], "counts": [0]}, "no COCO RLE"),
         ({"size": [10**9, 10**9], "counts": [0, 10**18]}, "no COCO RLE"),
