@@ -38,7 +38,7 @@ class Question(NamedTuple):
 
 
 def topic(kind: str, question: str, sources: Sequence[str]) -> str:
-    """What a question of the shards is about: `category`, `part`, `colour`, `attribute`, `place`, `phrase`, `yes or no`."""
+    """What a question is about: `category`, `part`, `colour`, `attribute`, `place`, `phrase` or `yes or no`."""
     asked = question.lower()
     if kind == "positive_negative":
         return "yes or no"
