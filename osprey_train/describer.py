@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import PIL.Image
 import PIL.ImageOps
 import torch
@@ -24,6 +25,8 @@ ASK, ASK_PICTURE = "Describe <region1> briefly.", "Describe the picture."
 """What is asked of a region, and of a picture without regions, where nobody says."""
 AT_A_TIME = 8
 """Regions that are asked about in one go."""
+_DARK = 16
+"""Colours up to this may be what JPEG makes of black."""
 _named = re.compile(r"<region([0-9]{1,9})>")
 
 
@@ -224,11 +227,13 @@ def _opened(path: str | os.PathLike[str]) -> PIL.Image.Image:
         ) from error
 
 
-def read_mask(path: str | os.PathLike[str]) -> PIL.Image.Image:
-    """A mask of a picture file."""
+def read_mask(path: str | os.PathLike[str]) -> Any:
+    """A mask of a picture file: the picture, or of a JPEG, in which black is never quite black, what is bright."""
     found = _opened(path)
-    # Black is never quite black in a JPEG.
-    return found.convert("L").point(lambda value: 255 * (value > 127)) if found.format == "JPEG" else found
+    if found.format != "JPEG":
+        return found
+    brightest = np.asarray(found.convert("RGB")).max(axis=2)
+    return brightest > max(_DARK, int(brightest.max()) // 2)
 
 
 def read_rle(given: str, size: tuple[int, int]) -> Any:

@@ -61,10 +61,10 @@ class Shards:
                 hint="Give the folder of the raw data, which `image.path` is relative to, as --images.",
             )
         self.images = images
-        found: tuple[Any, str] = fsspec.url_to_fs(images) if images else (None, "")
-        self._image_fs, self._image_root = found
-        if images and not self._image_fs.isdir(self._image_root):
-            raise ShardError(f"{images}: there is no such folder of pictures", hint="Give the raw data as --images.")
+        self._image_fs: Any = None
+        if images:
+            hint = "Give the raw data as --images."
+            self._image_fs, self._image_root = _folder(images, "folder of pictures", hint)
 
     @property
     def group_rows(self) -> dict[str, list[int]]:
@@ -140,11 +140,21 @@ def kinds_in(folder: str, split: str = TRAIN) -> list[str]:
     return sorted(_files(fs, data).get(split, {}))
 
 
+def _folder(url: str, what: str, hint: str) -> tuple[Any, str]:
+    """File system and path of a folder that is there."""
+    try:
+        fs, path = fsspec.url_to_fs(url)
+        found = fs.isdir(path)
+    except (ImportError, ValueError, OSError) as error:
+        raise ShardError(f"{url}: cannot be opened: {_line(error)}", hint=hint) from error
+    if not found:
+        raise ShardError(f"{url}: there is no such {what}", hint=hint)
+    return fs, path
+
+
 def _data_folder(folder: str) -> tuple[Any, str]:
     """File system and path of the folder of the kinds; OUT is taken for OUT/data."""
-    fs, path = fsspec.url_to_fs(folder)
-    if not fs.isdir(path):
-        raise ShardError(f"{folder}: there is no such folder", hint=_BUILD)
+    fs, path = _folder(folder, "folder", _BUILD)
     inner = posixpath.join(path, "data")
     local = "file" in fs.protocol
     return (

@@ -60,7 +60,7 @@ def check_architecture(folder: Path) -> None:
             f"{folder}: a model of type {kind!r}, not 'osprey'",
             hint="a language model alone is no Osprey model: give it to osprey-train, which makes one of it",
         )
-    if "text_config" not in found:
+    if not isinstance(found.get("text_config"), dict):
         raise ModelError(
             f"{folder}: a checkpoint of the public Osprey code ({', '.join(found.get('architectures') or [])})",
             hint="python -m osprey_train.import_osprey makes a folder of it that can be loaded here",

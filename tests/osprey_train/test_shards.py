@@ -2,6 +2,7 @@
 
 import pathlib
 import shutil
+import sys
 from typing import Any
 
 import fsspec
@@ -149,3 +150,13 @@ def test_a_build_that_writes_while_it_is_read(folder: pathlib.Path) -> None:
 def test_pictures_do_not_leave_their_folder(small_shards: pathlib.Path, path: str) -> None:
     with pytest.raises(ValueError, match="no path inside"):
         opened(small_shards).picture(path)
+
+
+@pytest.mark.parametrize("url", ["nosuch://bucket/OUT/data", "s3://bucket/OUT/data"])
+def test_a_place_that_cannot_be_reached(small_shards: pathlib.Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No such protocol, and one whose package is not installed."""
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(ShardError, match=f"{url}: cannot be opened"):
+        Shards(url)
+    with pytest.raises(ShardError, match=f"{url}: cannot be opened"):
+        Shards(str(small_shards / "OUT"), url)

@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 
 from osprey_train import Describer
-from osprey_train.describer import ASK, ASK_PICTURE, questions
+from osprey_train.describer import ASK, ASK_PICTURE, questions, read_mask
 from osprey_train.masks import as_mask
 from schemas import rle
 from schemas.errors import InputError, ModelError
@@ -177,6 +177,14 @@ def test_what_is_transparent_is_outside(scene: pathlib.Path) -> None:
     inside = np.asarray(PIL.Image.open(scene / "left.png").convert("L")) > 0
     cut_out = np.dstack([np.full((*inside.shape, 3), 255, np.uint8), np.where(inside, 255, 0).astype(np.uint8)])
     assert as_mask(PIL.Image.fromarray(cut_out), inside.shape) == rle.encode(inside)
+
+
+@pytest.mark.parametrize("colour", [(255, 255, 255), (128, 0, 0), (0, 0, 255)])
+def test_masks_of_any_colour_in_a_jpeg(tmp_path: pathlib.Path, colour: tuple[int, int, int]) -> None:
+    page = PIL.Image.new("RGB", (64, 48))
+    page.paste(colour, (16, 16, 48, 32))
+    page.save(tmp_path / "mask.jpg", quality=95, subsampling=0)
+    assert rle.box(as_mask(read_mask(tmp_path / "mask.jpg"), (48, 64))) == (16, 16, 32, 16)
 
 
 def test_another_model(osprey_describe: Run, scene: pathlib.Path, tmp_path: pathlib.Path) -> None:
