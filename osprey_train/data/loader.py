@@ -81,7 +81,8 @@ class Rows(Dataset[Example | Fault]):
         try:
             picture = self.picture(row)
         except ValueError as error:
-            raise ShardError(f"{where}, image: {error}", hint=_PICTURES) from error
+            hint = _PICTURES if row["image"]["bytes"] is None else _REMOVE
+            raise ShardError(f"{where}, image: {error}", hint=hint) from error
         try:
             return self.processor.example(row, picture, self.context)
         except ValueError as error:
@@ -220,8 +221,9 @@ def loader(
 
 
 def _alone(_: int) -> None:
-    """A worker computes on one thread, leaves Ctrl-C to the main process, which ends it, and does not collect what it
-    shares with it: that would copy it."""
+    """A worker computes on one thread, leaves signals to the main process, with which it ends, and does not collect what
+    it shares with it: that would copy it."""
     gc.freeze()
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):  # which a scheduler sends to all processes of a job
+        signal.signal(number, signal.SIG_IGN)

@@ -45,6 +45,7 @@ class Process(NamedTuple):
 
 
 def _run(words: list[str], said: str, environment: dict[str, str]) -> None:
+    os.setpgrp()
     file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(file, 1)
     os.dup2(file, 2)
@@ -148,10 +149,23 @@ def meanwhile(condition: Callable[[], object], action: Callable[[], object]) -> 
     thread.join(PATIENCE)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_processes_of_a_run_saves(world: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """As a scheduler sends it, and Ctrl-C: loader workers must outlive it until the step is done."""
+    output = tmp_path / "run"
+    run = start(flags(world, output, workers=2, max_steps=1000, save_every=1000), tmp_path / "said")
+    wait_for(lambda: (output / "log.jsonl").is_file() and (output / "log.jsonl").read_text().count("\n"), run)
+    os.killpg(run.process.pid, signal.SIGTERM)
+    run.process.join(PATIENCE)
+    said = run.said.read_text()
+    assert run.process.exitcode == 128 + signal.SIGTERM, said
+    assert (output / f"checkpoint-{said.split('stopped after step ')[1].split()[0]}").is_dir()
+    assert "Traceback" not in said
+
+
 def test_a_signal_saves_and_the_run_goes_on(
-    world: pathlib.Path, undisturbed: pathlib.Path, tmp_path: pathlib.Path, osprey_train: Run, number: signal.Signals
+    world: pathlib.Path, undisturbed: pathlib.Path, tmp_path: pathlib.Path, osprey_train: Run
 ) -> None:
+    number = signal.SIGINT
     output = tmp_path / "run"
     words = flags(world, output, save_every=100, **LENGTH)
     log = output / "log.jsonl"
