@@ -54,7 +54,7 @@ def saving(output: Path, name: str, main: bool, barrier: Callable[[], None], ins
         yield folder
         barrier()
         if main:
-            _sync(folder / name)
+            _settle(folder / name)
             if inside:
                 _move_files(folder / name, output)
             else:
@@ -88,14 +88,21 @@ def _reason(error: BaseException) -> str:
     return str(getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0])
 
 
-def _sync(folder: Path) -> None:
-    """Bring a folder and all in it to the disk."""
+def _settle(folder: Path) -> None:
+    """Bring a folder and all in it to the disk, with the rights that the umask gave the folder: safetensors writes
+    files that only their owner may read."""
     for path in [*folder.rglob("*"), folder]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        if path.is_file():
+            path.chmod(folder.stat().st_mode & 0o666)
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _replace(folder: Path, target: Path) -> None:
@@ -105,20 +112,14 @@ def _replace(folder: Path, target: Path) -> None:
         target.rename(old)
     folder.rename(target)
     shutil.rmtree(old, ignore_errors=True)
-    descriptor = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _sync(target.parent)
 
 
 def _move_files(folder: Path, target: Path) -> None:
-    umask = os.umask(0)
-    os.umask(umask)
     for path in sorted(folder.iterdir()):
-        path.chmod(0o666 & ~umask)  # safetensors writes files that only their owner may read
         path.replace(target / path.name)
     folder.rmdir()
+    _sync(target)
 
 
 def write_record(folder: Path, step: int, identity: Mapping[str, Any], totals: Mapping[str, int]) -> None:

@@ -1,10 +1,13 @@
 """Checkpoints: whole or not there, and the newest whole one is found."""
 
 import errno
+import os
 import pathlib
 import shutil
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from osprey_train import checkpoints
 from schemas.errors import TrainingError
@@ -103,6 +106,17 @@ def test_leftovers_of_a_killed_save_are_removed(tmp_path: pathlib.Path) -> None:
     assert newest(tmp_path) == (2, [])
     assert checkpoints.remove_leftovers(tmp_path) == [".saving-checkpoint-4"]
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-2"]
+
+
+def test_what_is_saved_can_be_read_by_whom_the_umask_lets(tmp_path: pathlib.Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with checkpoints.saving(tmp_path, "checkpoint-2", main=True, barrier=lambda: None) as folder:
+            (folder / "checkpoint-2").mkdir()
+            save_file({"x": torch.zeros(1)}, folder / "checkpoint-2/model.safetensors")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "checkpoint-2/model.safetensors").stat().st_mode & 0o777 == 0o640
 
 
 def test_differences_are_named() -> None:
