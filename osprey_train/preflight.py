@@ -199,10 +199,16 @@ def _resident() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def model_bytes(model: nn.Module) -> int:
+    """Of a saved model, whose weights are in single precision."""
+    return sum(4 * parameter.numel() for parameter in model.parameters())
+
+
 def checkpoint_bytes(model: nn.Module) -> int:
-    """Of a checkpoint: all weights, and two moments for each that learns."""
-    weights = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
-    return weights + sum(8 * parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    """Of a checkpoint: all weights, in single precision, and two moments for each that learns."""
+    return model_bytes(model) + sum(
+        8 * parameter.numel() for parameter in model.parameters() if parameter.requires_grad
+    )
 
 
 def check_room(output: Path, model: nn.Module, keep: int) -> str:
@@ -210,8 +216,7 @@ def check_room(output: Path, model: nn.Module, keep: int) -> str:
 
     Gives a warning, or an empty text, about the checkpoints that are to be kept.
     """
-    one = checkpoint_bytes(model)
-    weights = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+    one, weights = checkpoint_bytes(model), model_bytes(model)
     existing = next(path for path in (output.absolute(), *output.absolute().parents) if path.exists())
     free = shutil.disk_usage(existing).free
     if free < one + weights:

@@ -1,6 +1,7 @@
 """A run from its settings to the finished model: `run`."""
 
 import contextlib
+import importlib.util
 import json
 import math
 import os
@@ -100,6 +101,8 @@ def make_plan(settings: Settings) -> Plan:
     """Data, order and portions of a run; raises the errors of `Shards` and of the first checks."""
     stage, world = settings.stage, int(os.environ.get("WORLD_SIZE", 1))
     preflight.check_kinds(stage, settings.data)
+    if settings.deepspeed and not importlib.util.find_spec("deepspeed"):
+        raise TrainingError("--deepspeed needs DeepSpeed, which is not installed", hint="pip install deepspeed")
     if settings.fsdp and world == 1:
         raise TrainingError(
             "--fsdp shares a model out among processes", hint="Start them: torchrun --nproc-per-node N."
@@ -109,8 +112,8 @@ def make_plan(settings: Settings) -> Plan:
         order = Order(shards.group_rows, stage.weights, settings.seed)
     except ValueError as error:
         raise TrainingError(str(error), hint="--weights KIND=NUMBER, from 0 on") from error
-    if not order.epoch_rows:
-        raise TrainingError("there is no row to train on", hint="The shards are empty, or every --weights is 0.")
+    if not order.epoch_rows * stage.epochs:
+        raise TrainingError("there is no row to train on", hint="No rows in the shards, or --epochs or --weights 0.")
     return Plan(
         stage=stage,
         shards=shards,
@@ -143,10 +146,13 @@ def make_model(
     settings: Settings, plan: Plan, checkpoint: checkpoints.Checkpoint | None
 ) -> tuple[OspreyForConditionalGeneration, OspreyProcessor]:
     """The model of the checkpoint, else of `--init`, else a new one."""
-    folder = checkpoint.folder if checkpoint else settings.init
-    if folder:
+    chosen, given = settings.preset, dict(settings.model_settings)
+    given |= {name: getattr(settings, name) for name in ("language", "vision_weights") if getattr(settings, name)}
+    if settings.init and given:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise TrainingError(f"{flags}: only for a new model, not beside --init", hint="Leave out one or the other.")
+    if folder := checkpoint.folder if checkpoint else settings.init:
         return load(folder, dtype=torch.float32)
-    chosen = settings.preset
     if plan.stage.number > 1 and not settings.from_scratch:
         if chosen.vision_weights:
             raise TrainingError(
@@ -154,6 +160,8 @@ def make_model(
                 hint="Train stage 1 first and give its folder as --init, or say --from-scratch.",
             )
         console.warn(f"stage {plan.stage.number} without --init: projector and extractor start untrained")
+    if given.get("image_size", 0) % 32:
+        raise TrainingError("--image-size is no multiple of 32", hint="256 and 512 are; see --list for the presets'.")
     weights = "" if settings.vision_weights == NONE else settings.vision_weights or chosen.vision_weights
     if chosen.vision_weights and not weights and not settings.from_scratch:
         raise TrainingError(
@@ -248,7 +256,8 @@ def finish(settings: Settings, plan: Plan, trainer: OspreyTrainer, seconds: floa
             (folder / "model" / "README.md").write_text(
                 card.model_card(plan, settings.data, record, trainer.plain_model.config)
             )
-            (folder / "model" / RECORD).write_text(json.dumps(record, indent=1))
+    if main:  # last, for it says that all is there
+        (output / RECORD).write_text(json.dumps(record, indent=1))
     console.say(
         f"{output}: stage {plan.stage.number} done, {plan.steps:,} steps, {totals['samples']:,} samples seen, "
         f"{totals['turns_dropped']:,} turns dropped and {totals['answers_cut']:,} answers cut for the context; "

@@ -1,7 +1,7 @@
 """The command line `osprey-train`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -62,8 +62,10 @@ def train(
     image_size: Annotated[
         int, typer.Option(min=0, help="Pixels of a side, a multiple of 32.", rich_help_panel=MODEL)
     ] = 0,
-    pooling: Annotated[str, typer.Option(help="area or published.", rich_help_panel=MODEL)] = "",
-    resize: Annotated[str, typer.Option(help="squash or pad.", rich_help_panel=MODEL)] = "",
+    pooling: Annotated[
+        Literal["area", "published"] | None, typer.Option(show_default=False, rich_help_panel=MODEL)
+    ] = None,
+    resize: Annotated[Literal["squash", "pad"] | None, typer.Option(show_default=False, rich_help_panel=MODEL)] = None,
     from_scratch: Annotated[
         bool,
         typer.Option("--from-scratch", help="Start untrained, or with random vision.", rich_help_panel=MODEL),

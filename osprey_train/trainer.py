@@ -4,6 +4,7 @@ The loss is the mean over the answer tokens of the global batch, whatever the mi
 into (`num_items_in_batch`), and the run is one flat sequence of global batches, so Trainer sees a single epoch.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -36,6 +37,30 @@ def freeze(model: OspreyForConditionalGeneration, trains: tuple[str, ...]) -> No
         module.requires_grad_(name in trains)
         if name in trains:
             module.float()
+
+
+def halve(model: nn.Module) -> list[tuple[nn.Parameter, torch.Tensor]]:
+    """Hold frozen weights in bf16, half the memory of a device; gives each with its value, which stays where it was.
+
+    Buffers are left alone: the frequencies of rotary positions need single precision.
+    """
+    frozen = [(weight, weight.data) for weight in model.parameters() if not weight.requires_grad]
+    for weight, value in frozen:
+        weight.data = value.bfloat16()
+    return frozen
+
+
+@contextlib.contextmanager
+def restored(frozen: list[tuple[nn.Parameter, torch.Tensor]]) -> Iterator[None]:
+    """For saving: frozen weights as they were before `halve`, so that no stage changes a bit of what it froze."""
+    halves = [weight.data for weight, _ in frozen]
+    try:
+        for weight, value in frozen:
+            weight.data = value
+        yield
+    finally:
+        for (weight, _), half in zip(frozen, halves, strict=True):
+            weight.data = half
 
 
 def settle_modes(model: nn.Module, trains: tuple[str, ...], checkpointing: bool) -> None:
@@ -101,6 +126,9 @@ class OspreyTrainer(Trainer):
         self.counts: Counter[str] = Counter()
         self._folder, self._logged_at = args.output_dir, time.monotonic()
         freeze(model, plan.stage.trains)
+        halves = args.bf16 and not args.fsdp and not args.deepspeed  # which want weights of one kind
+        frozen = halve(model) if halves else []
+        self.frozen = frozen if args.should_save else []
         super().__init__(model=model, args=args, callbacks=[self.stop])
         self.remove_callback(PrinterCallback)
         if args.fsdp and not self.sharded:
@@ -223,7 +251,8 @@ class OspreyTrainer(Trainer):
         self._take_counts()
         with checkpoints.saving(output, name, main, barrier) as folder:
             self._folder = str(folder)
-            super()._save_checkpoint(model, trial)
+            with restored(self.frozen):
+                super()._save_checkpoint(model, trial)
             barrier()
             if main:
                 self.processor.save_pretrained(folder / name)
@@ -237,7 +266,8 @@ class OspreyTrainer(Trainer):
         if self.is_world_process_zero():
             tied = getattr(self.plain_model, "all_tied_weights_keys", {})  # gathered twice where they are shared
             state = state and {name: value for name, value in state.items() if name not in tied}
-            self.plain_model.save_pretrained(folder, state_dict=state)
+            with restored(self.frozen):
+                self.plain_model.save_pretrained(folder, state_dict=state)
             self.processor.save_pretrained(folder)
 
 

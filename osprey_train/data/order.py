@@ -53,8 +53,8 @@ class Order:
         window_groups: int = 8,
     ) -> None:
         weights = weights or {}
-        if any(weight < 0 for weight in weights.values()):
-            raise ValueError(f"weights of kinds must not be negative: {dict(weights)}")
+        if not all(0 <= weight < float("inf") for weight in weights.values()):
+            raise ValueError(f"weights of kinds must not be negative, and finite: {dict(weights)}")
         self.seed = seed
         self.groups = {kind: np.array(rows, np.int64) for kind, rows in sorted(group_rows.items()) if sum(rows)}
         self.shares = {kind: _share(int(rows.sum()), weights.get(kind, 1.0)) for kind, rows in self.groups.items()}

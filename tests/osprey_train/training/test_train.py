@@ -2,12 +2,15 @@
 
 import json
 import pathlib
+import shutil
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from osprey_train.model.loading import load
+from osprey_train.model.modeling import OspreyForConditionalGeneration
 from tests.osprey_train.training.conftest import Run, flags, log_of, samples_of
 
 
@@ -87,6 +90,42 @@ def test_bf16_keeps_what_it_trains_in_single_precision(
     assert ran.code == 0, ran.err
     assert {value.dtype for value in weights(tmp_path / "run").values()} == {torch.float32}
     assert all(line["loss"] < 10 for line in log_of(tmp_path / "run"))
+
+
+def test_bf16_holds_what_it_freezes_in_half_and_saves_it_to_the_last_bit(
+    world: pathlib.Path, tmp_path: pathlib.Path, osprey_train: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: dict[str, torch.dtype] = {}
+
+    def step(model: OspreyForConditionalGeneration, **inputs: Any) -> Any:
+        held.update({name: next(part.parameters()).dtype for name, part in model.named_children()})
+        held["rotary"] = model.language_model.model.rotary_emb.inv_freq.dtype
+        return forward(model, **inputs)
+
+    forward = OspreyForConditionalGeneration.forward
+    monkeypatch.setattr(OspreyForConditionalGeneration, "forward", step)
+    words = flags(world, tmp_path / "run", stage=2, preset="smol", kinds="mask_text", bf16=True, max_steps=4)
+    assert osprey_train(*words).code == 0
+    half, single = torch.bfloat16, torch.float32
+    assert held == {
+        "vision": half, "image_projector": half, "mask_extractor": single, "language_model": half, "rotary": single,
+    }  # fmt: skip
+    before = weights(world / "model")
+    for folder in (tmp_path / "run", tmp_path / "run/checkpoint-2"):
+        after = weights(folder)
+        assert {value.dtype for value in after.values()} == {single}
+        changed = {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}
+        assert changed == {"mask_extractor"}
+    assert load(tmp_path / "run")[0].dtype == single
+    for path in (tmp_path / "run").iterdir():
+        if path.is_file() or path.name == "checkpoint-4":
+            path.unlink() if path.is_file() else shutil.rmtree(path)
+    assert osprey_train(*words, "--resume").code == 0
+    resumed = weights(tmp_path / "run")
+    assert all(torch.equal(resumed[name], after) for name, after in weights(tmp_path / "run/checkpoint-4").items())
+    assert {name for name in before if not torch.equal(before[name], resumed[name])} == {
+        name for name in before if name.startswith("mask_extractor.")
+    }
 
 
 def test_turns_that_do_not_fit_are_counted(world: pathlib.Path, tmp_path: pathlib.Path, osprey_train: Run) -> None:
