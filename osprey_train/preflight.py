@@ -1,11 +1,12 @@
 """What is looked at before the first step, so that no night is spent on a run that cannot come to anything."""
 
+import contextlib
 import math
 import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -167,6 +168,25 @@ def check_loss(loss: float, where: str = "before the first step") -> None:
             f"the loss is {loss} {where}",
             hint="The weights may be broken, or of a precision that the device lacks; try --no-bf16.",
         )
+
+
+@contextlib.contextmanager
+def told_of_memory() -> Iterator[None]:
+    """Raises TrainingError where the block runs out of a GPU's memory, or a loader worker is killed, as for memory."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            f"the memory of the device is not enough: {str(error).splitlines()[0]}",
+            hint="A smaller --per-device, --gradient-checkpointing, a shorter --context; on several GPUs --fsdp on.",
+        ) from error
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise TrainingError(
+            str(error).splitlines()[0],
+            hint="Often memory, or /dev/shm, is used up: try fewer --workers. --resume goes on from the last save.",
+        ) from error
 
 
 def probe(

@@ -79,7 +79,8 @@ def run(settings: Settings) -> int:
     preflight.check_model(model, processor, plan.context)
     trainer = make_trainer(settings, plan, model, processor, identity, checkpoint)
     try:
-        look_ahead(settings, plan, trainer)
+        with preflight.told_of_memory():
+            look_ahead(settings, plan, trainer)
     finally:
         with contextlib.suppress(OSError):  # not empty: it goes on
             settings.output.rmdir()
@@ -88,7 +89,8 @@ def run(settings: Settings) -> int:
         return 0
     began = time.monotonic()
     if trainer.start < plan.steps:
-        trainer.run(checkpoint)
+        with preflight.told_of_memory():
+            trainer.run(checkpoint)
     if trainer.stop.signal:
         console.say(f"stopped after step {trainer.state.global_step:,} of {plan.steps:,}; to go on:")
         console.say(f"  {console.command('--resume')}")

@@ -221,8 +221,8 @@ def loader(
 
 
 def _alone(_: int) -> None:
-    """A worker computes on one thread, leaves signals to the main process, with which it ends, and does not collect what
-    it shares with it: that would copy it."""
+    """A worker computes on one thread, leaves signals to the main process, with which it ends, and does not collect
+    what it shares with it: that would copy it."""
     gc.freeze()
     torch.set_num_threads(1)
     for number in (signal.SIGINT, signal.SIGTERM):  # which a scheduler sends to all processes of a job

@@ -128,6 +128,17 @@ def test_a_batch_that_cannot_be_shared_out(batch: int, world_size: int, wanted: 
     assert hint in caught.value.hint
 
 
+def test_want_of_memory_is_told_and_other_faults_are_not_hidden() -> None:
+    killed = RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+    for error, says in ((torch.OutOfMemoryError("CUDA out of memory."), "--per-device"), (killed, "--workers")):
+        with pytest.raises(TrainingError) as caught, preflight.told_of_memory():
+            raise error
+        assert str(error).strip() in caught.value.message
+        assert says in caught.value.hint
+    with pytest.raises(RuntimeError, match="shapes"), preflight.told_of_memory():
+        raise RuntimeError("shapes differ")
+
+
 Usage = namedtuple("Usage", "total used free")
 
 
