@@ -9,7 +9,7 @@ import torch
 from transformers import TrainingArguments
 
 from osprey_train.data.loader import loader
-from osprey_train.data.order import GlobalBatches, Order
+from osprey_train.data.order import VERSION, GlobalBatches, Order
 from osprey_train.data.shards import Shards
 from osprey_train.model import OspreyProcessor
 from osprey_train.stages import WARM_UP, Stage
@@ -58,6 +58,7 @@ def identity_of(plan: Plan) -> dict[str, Any]:
     stage = plan.stage
     return {
         "schema": SCHEMA_VERSION,
+        "order": VERSION,
         **{f"shards of {kind}": text for kind, text in shards.items()},
         "stage": stage.number,
         "trains": list(stage.trains),

@@ -22,6 +22,9 @@ from schemas.keys import stable_int
 
 Integers = npt.NDArray[np.int64]
 
+VERSION = 1
+"""To be raised when the sequence of samples changes: runs of another version are not resumed."""
+
 
 class Place(NamedTuple):
     """Where a row is: `group` counts the row groups of the kind, over all its files."""
