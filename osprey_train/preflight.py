@@ -16,7 +16,7 @@ from torch import nn
 from osprey_train import checkpoints
 from osprey_train.chat import IGNORED
 from osprey_train.data.shards import kinds_in
-from osprey_train.model import OspreyForConditionalGeneration, OspreyProcessor
+from osprey_train.model import OspreyForConditionalGeneration
 from osprey_train.stages import Stage
 from schemas.errors import TrainingError
 
@@ -86,15 +86,8 @@ def micro_batch(batch: int, world: int, wanted: int = 0, most: int = 16) -> int:
     return wanted or max(size for size in range(1, min(share, most) + 1) if share % size == 0)
 
 
-def check_model(model: OspreyForConditionalGeneration, processor: OspreyProcessor, context: int) -> None:
-    """Raises TrainingError where model, processor and context do not fit each other."""
-    embeddings: Any = model.get_input_embeddings()
-    known, words = embeddings.num_embeddings, len(processor.tokenizer)
-    if words > known:
-        raise TrainingError(
-            f"the tokenizer has {words:,} tokens, the language model {known:,} embeddings",
-            hint="Tokenizer and model are not of one kind; load both from the same folder.",
-        )
+def check_context(model: OspreyForConditionalGeneration, context: int) -> None:
+    """Raises TrainingError where the context does not fit the model."""
     config = model.config
     if context <= config.image_tokens + 16:
         raise TrainingError(

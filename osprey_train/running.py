@@ -76,7 +76,7 @@ def run(settings: Settings) -> int:
     disable_progress_bar()  # of transformers, for its own files
     set_seed(plan.seed)
     model, processor = make_model(settings, plan, checkpoint)
-    preflight.check_model(model, processor, plan.context)
+    preflight.check_context(model, plan.context)
     trainer = make_trainer(settings, plan, model, processor, identity, checkpoint)
     try:
         with preflight.told_of_memory():

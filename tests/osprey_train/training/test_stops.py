@@ -131,6 +131,8 @@ def test_resumed_by_two_processes(world: pathlib.Path, undisturbed: pathlib.Path
     assert samples_of(output) == {step: whole[step] for step in range(3, 7)}
     losses = {line["step"]: line["loss"] for line in log_of(undisturbed)}
     assert [line["loss"] for line in log_of(output)] == pytest.approx([losses[step] for step in range(3, 7)], abs=5e-3)
+    norms = {line["step"]: line["grad_norm"] for line in log_of(undisturbed)}  # a wrong scale would not show in AdamW
+    assert log_of(output)[0]["grad_norm"] == pytest.approx(norms[3], rel=1e-3)
     assert len(list(output.glob("checkpoint-4/rng_state_*.pth"))) == 2
     assert "24 samples seen" in said
 
