@@ -45,6 +45,22 @@ train: $(VENV)/.train ## a stage of the training on the shards of OUT; stage 2 s
 	$(BIN)/osprey-train --stage $(STAGE) --preset $(PRESET) --data "$(OUT)/data" --images "$(or $(DATA),$(SCENES))" \
 		--output "$(RUNS)/stage$(STAGE)" $(if $(INIT),--init "$(INIT)") $(ARGS)
 
+DEMO := out/demo
+DEMO_FLAGS := --preset tiny --data $(DEMO)/dataset/data --images $(DEMO)/scenes --save-every 10000 --log-every 100
+demo-train: $(VENV)/.train ## scenes, shards, three stages of a tiny model, and what it says of regions that it never saw
+	rm -rf $(DEMO)
+	$(BIN)/osprey-data sample $(DEMO)/scenes --images 2500
+	$(BIN)/osprey-data build --data $(DEMO)/scenes --out $(DEMO)/dataset --recipe osprey_train/demo.yaml
+	$(BIN)/osprey-train --stage 1 $(DEMO_FLAGS) --output $(DEMO)/stage1
+	$(BIN)/osprey-train --stage 2 $(DEMO_FLAGS) --output $(DEMO)/stage2 --init $(DEMO)/stage1 --epochs 2
+	$(BIN)/osprey-train --stage 3 $(DEMO_FLAGS) --output $(DEMO)/stage3 --init $(DEMO)/stage2 --epochs 1 \
+		--kinds mask_text,short_form,part_category,part_attribute
+	$(BIN)/osprey-eval --model $(DEMO)/stage3 --data $(DEMO)/dataset/data --images $(DEMO)/scenes --topics category \
+		--json $(DEMO)/answers.json --example $(DEMO)/example
+	$(BIN)/osprey-describe --model $(DEMO)/stage3 --image $(DEMO)/example/picture.png --mask $(DEMO)/example/mask.png \
+		--ask "What is <region1>?" --save $(DEMO)/answer.png
+	@echo "picture, region and answer: $(DEMO)/answer.png"
+
 test: $(VENV)/.dev ## lint, types and all tests that need no network, no GPU and no language model
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
