@@ -52,6 +52,7 @@ def run(app: Callable[[], object]) -> None:
         os.environ.setdefault(name, "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin take 20 times as long on busy cores
     try:
         app()
     except OspreyDataError as error:

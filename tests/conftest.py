@@ -1,10 +1,14 @@
 """Options and servers of all tests."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.servers import postgres
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the tests run side by side
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
