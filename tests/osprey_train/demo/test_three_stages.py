@@ -4,6 +4,7 @@ import json
 import pathlib
 
 import pytest
+import torch
 
 from osprey_train import evaluate, train
 from pipelines import cli
@@ -28,7 +29,8 @@ def command(main: object, name: str, *words: object) -> int:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """Scenes, their shards, and the models of three stages."""
+    """Scenes, their shards, and the models of three stages; on one thread, as tests beside this one want the other."""
+    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("demo")
     write_scenes(str(folder / "scenes"), SCENES, seed=3, workers=1)
     built = command(
