@@ -52,10 +52,10 @@ demo-train: $(VENV)/.train ## scenes, shards, three stages of a tiny model, and 
 	$(BIN)/osprey-data sample $(DEMO)/scenes --images 2500
 	$(BIN)/osprey-data build --data $(DEMO)/scenes --out $(DEMO)/dataset --recipe osprey_train/demo.yaml
 	$(BIN)/osprey-train --stage 1 $(DEMO_FLAGS) --output $(DEMO)/stage1
-	$(BIN)/osprey-train --stage 2 $(DEMO_FLAGS) --output $(DEMO)/stage2 --init $(DEMO)/stage1 --epochs 2
-	$(BIN)/osprey-train --stage 3 $(DEMO_FLAGS) --output $(DEMO)/stage3 --init $(DEMO)/stage2 --epochs 1 \
+	$(BIN)/osprey-train --stage 2 $(DEMO_FLAGS) --output $(DEMO)/stage2 --init $(DEMO)/stage1
+	$(BIN)/osprey-train --stage 3 $(DEMO_FLAGS) --output $(DEMO)/stage3 --init $(DEMO)/stage2 \
 		--kinds mask_text,short_form,part_category,part_attribute
-	$(BIN)/osprey-eval --model $(DEMO)/stage3 --data $(DEMO)/dataset/data --images $(DEMO)/scenes --topics category \
+	$(BIN)/osprey-eval --model $(DEMO)/stage3 --data $(DEMO)/dataset/data --images $(DEMO)/scenes --topics category --limit 1000 \
 		--json $(DEMO)/answers.json --example $(DEMO)/example
 	$(BIN)/osprey-describe --model $(DEMO)/stage3 --image $(DEMO)/example/picture.png --mask $(DEMO)/example/mask.png \
 		--ask "What is <region1>?" --save $(DEMO)/answer.png

@@ -60,8 +60,8 @@ PRESETS: dict[str, Preset] = {
             # A language model of random weights has nothing to keep: it learns from the first stage on.
             per_stage={
                 1: {"learning_rate": 2e-3, "batch": 4, "epochs": 1, "trains": ("image_projector", "language_model")},
-                2: {"learning_rate": 2e-3, "batch": 4, "epochs": 4, "trains": ("mask_extractor", "language_model")},
-                3: {"learning_rate": 2e-3, "batch": 4, "epochs": 4},
+                2: {"learning_rate": 2e-3, "batch": 4, "epochs": 2, "trains": ("mask_extractor", "language_model")},
+                3: {"learning_rate": 2e-3, "batch": 4, "epochs": 1},
             },
         ),
         Preset(
