@@ -25,7 +25,7 @@ from osprey_train import checkpoints, console
 from osprey_train.model import OspreyForConditionalGeneration, OspreyProcessor
 from osprey_train.model.modeling import MODULES
 from osprey_train.plan import Plan
-from schemas.errors import TrainingError
+from schemas.errors import ShardError, TrainingError
 
 LOG, SAMPLES, BOARD = "log.jsonl", "samples-{rank}.jsonl", "tensorboard"
 COUNTS = ("samples", "tokens", "turns_dropped", "answers_cut")
@@ -173,7 +173,10 @@ class OspreyTrainer(Trainer):
 
     def get_batch_samples(self, epoch_iterator: Iterator[Any], num_batches: int, device: Any) -> tuple[list[Any], Any]:
         """Micro-batches of a step and the answer tokens of the global batch; what is only for logs is taken out."""
-        batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
+        try:
+            batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
+        except ShardError as error:
+            raise self._saved_before(error) from error
         for batch in batches:
             self.counts += Counter(batch.pop("counts")) + Counter(tokens=int(batch["attention_mask"].sum()))
             ids = batch.pop("sample_ids")
@@ -181,6 +184,15 @@ class OspreyTrainer(Trainer):
                 with self._samples.open("a") as stream:
                     stream.write(json.dumps({"step": self.state.global_step + 1, "samples": ids}) + "\n")
         return batches, items.clamp(min=1)
+
+    def _saved_before(self, error: ShardError) -> ShardError:
+        """The error of a row, after the steps done until then are saved (a process alone; others are in their step)."""
+        step = self.state.global_step
+        if self.args.world_size > 1 or step == self.start:
+            return error
+        if not Path(self.args.output_dir, f"checkpoint-{step}").exists():
+            self._save_checkpoint(self.model, None)
+        return ShardError(error.message, hint=f"{error.hint} Step {step} is saved: then go on with --resume.".strip())
 
     def compute_loss(self, model: nn.Module, inputs: dict[str, Any], **kwargs: Any) -> Any:
         """The loss, with frozen parts in evaluation mode."""

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from osprey_train.model.loading import load
 from osprey_train.model.modeling import OspreyForConditionalGeneration
+from tests.osprey_train.small_shards import row, write
 from tests.osprey_train.training.conftest import Run, flags, log_of, samples_of
 
 
@@ -159,3 +160,29 @@ def test_the_table_of_stages(osprey_train: Run) -> None:
         "convnext_base_w",
     ):
         assert word in ran.out
+
+
+def test_what_was_learned_before_a_broken_picture_is_saved(
+    world: pathlib.Path, tmp_path: pathlib.Path, osprey_train: Run
+) -> None:
+    pictures, whole, output = tmp_path / "DATA/coco", tmp_path / "whole", tmp_path / "run"
+    rows = [row("mask_text", n, image={"bytes": None, "path": f"coco/own{n}.png"}) for n in range(24)]
+    write(tmp_path, "mask_text", [rows])
+    for n in range(24):
+        shutil.copy(pictures / f"{n % 5}.png", pictures / f"own{n}.png")
+    settings = {"kinds": "mask_text", "data": tmp_path / "OUT/data", "images": tmp_path / "DATA", "save_every": 100}
+    assert osprey_train(*flags(world, whole, **settings, log_samples=True)).code == 0
+    broken = pictures / f"own{samples_of(whole)[6][0].removeprefix('mask_text-')}.png"
+    kept = broken.read_bytes()
+    broken.write_bytes(b"no picture")
+    given = flags(world, output, **settings)
+    ran = osprey_train(*given)
+    assert ran.code == 1
+    assert broken.name in ran.err
+    assert "Step 5 is saved: then go on with --resume." in ran.err
+    assert "Traceback" not in ran.err
+    broken.write_bytes(kept)
+    ran = osprey_train(*given, "--resume")
+    assert ran.code == 0, ran.err
+    expected, found = weights(whole), weights(output)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
