@@ -6,12 +6,9 @@ import pathlib
 import numpy as np
 import PIL.Image
 import pytest
-import torch
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from osprey_train import evaluate
-from osprey_train.model.assemble import assemble
-from osprey_train.presets import byte_tokenizer
+from tests.osprey_train import small_model
 from tests.osprey_train.small_shards import row, write
 
 
@@ -21,19 +18,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("evaluate")
     write(folder, "mask_text", [[row("mask_text", number, "val") for number in range(9)]], "val")
     write(folder, "description", [[row("description", number, "val") for number in range(3)]], "val")
-    torch.manual_seed(1)
-    tokenizer = byte_tokenizer(["red green blue dog grass number"])
-    language = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(tokenizer), hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2,
-            eos_token_id=tokenizer.eos_token_id, bos_token_id=None, pad_token_id=tokenizer.pad_token_id,
-        )
-    )  # fmt: skip
-    model, processor = assemble(
-        language, tokenizer, vision_model="test_convnext", image_size=64, extractor_width=16, spatial_size=8
-    )
-    model.save_pretrained(folder / "model")
-    processor.save_pretrained(folder / "model")
+    small_model.save(folder / "model", hidden=16, layers=1)
     return folder
 
 

@@ -7,12 +7,10 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from osprey_train import train
-from osprey_train.model.assemble import assemble
-from osprey_train.presets import byte_tokenizer
 from pipelines.shards import writing
+from tests.osprey_train import small_model
 from tests.osprey_train.small_shards import row, write
 
 COLOURS = ("red", "green", "blue", "a dog in the grass", "grey")
@@ -49,19 +47,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
             [[_row("mask_text", n) for n in range(14)], [_row("mask_text", n) for n in range(14, 24)]],
         )
         write(folder, "conversation", [[_row("conversation", n) for n in range(9)]])
-    torch.manual_seed(1)
-    tokenizer = byte_tokenizer(["red green blue dog grass number"])
-    language = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(tokenizer), hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
-            eos_token_id=tokenizer.eos_token_id, bos_token_id=None, pad_token_id=tokenizer.pad_token_id,
-        )
-    )  # fmt: skip
-    model, processor = assemble(
-        language, tokenizer, vision_model="test_convnext", image_size=64, extractor_width=16, spatial_size=8
-    )
-    model.save_pretrained(folder / "model")
-    processor.save_pretrained(folder / "model")
+    small_model.save(folder / "model")
     return folder
 
 
