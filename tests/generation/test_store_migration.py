@@ -2,6 +2,7 @@
 
 import multiprocessing
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -69,3 +70,12 @@ def test_many_open_it_at_once(first: str) -> None:
 def test_an_empty_store_is_made_once_by_many(any_url: str, tmp_path: Path) -> None:
     with multiprocessing.get_context("fork").Pool(6) as pool:
         assert pool.map(_look, [any_url] * 12, chunksize=1) == [["old", "new"]] * 12
+
+
+def test_a_store_that_another_one_is_making_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "r.sqlite"
+    maker = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    for statement in ("CREATE TABLE made (name VARCHAR)", "DROP TABLE made", "BEGIN IMMEDIATE"):
+        maker.execute(statement)
+    threading.Timer(0.3, lambda: (maker.rollback(), maker.close())).start()
+    assert _look(f"sqlite:///{path}") == ["old", "new"]

@@ -5,6 +5,7 @@ cut. PostgreSQL where several machines share a store.
 """
 
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -194,8 +195,22 @@ def _engine(url: sa.URL) -> sa.Engine:
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver leaves BEGIN to us
-    connection.execute("PRAGMA journal_mode = WAL")
+    _to_wal(connection)
     connection.execute(f"PRAGMA cache_size = -{CACHE_KB}")
+
+
+def _to_wal(connection: Any) -> None:
+    """SQLite does not wait for others here, whatever its timeout says: where several make a store at once, we do."""
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
