@@ -7,7 +7,7 @@ import textwrap
 import pyarrow.dataset as ds
 from PIL import Image, ImageDraw, ImageFont
 
-from pipelines.qa.drawing import draw_regions
+from pipelines.qa.page.drawing import draw_regions
 from schemas.records import Mask
 
 KIND, WIDTH, MARGIN, LINE = "conversation", 1280, 24, 25

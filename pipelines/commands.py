@@ -25,11 +25,11 @@ from pipelines.phases.meter import Meter, generation_log
 from pipelines.phases.outlook import before_building, outlook
 from pipelines.phases.plan import Job, Plan, make_plan, read_plan
 from pipelines.phases.running import ONE_WORKER, Running
+from pipelines.qa.audit import validate_output
 from pipelines.qa.card import write_card
-from pipelines.qa.expectations import Verdict
-from pipelines.qa.figures import survey
-from pipelines.qa.report import write_report
-from pipelines.qa.validate import validate_output
+from pipelines.qa.figures.survey import survey
+from pipelines.qa.page.report import write_report
+from pipelines.qa.suite.expectations import Verdict
 from schemas.errors import BudgetError, BuildError, GenerationError, SourceError
 from schemas.recipe import Recipe
 

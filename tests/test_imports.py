@@ -74,7 +74,7 @@ def test_direction(path: pathlib.Path) -> None:
         ("pipelines.sources.coco", "from pipelines.regions import clean"),
         ("pipelines.builders.mask_text", "from pipelines.shards.writing import write_shard"),
         ("pipelines.scenes.draw", "from pipelines.sources import coco"),
-        ("pipelines.qa.report", "def f():\n    from pipelines.cli import main"),
+        ("pipelines.qa.page.report", "def f():\n    from pipelines.cli import main"),
         ("osprey_train.data", "from pipelines.shards.counts import count"),
     ],
 )

@@ -24,7 +24,7 @@ from pipelines.phases.progress import Progress, files, silent, watching
 from pipelines.phases.records import read_requests, write_rejects
 from pipelines.phases.running import ONE_WORKER, Running, run, spread
 from pipelines.phases.tally import within
-from pipelines.qa.expectations import Failure, ShardValidator
+from pipelines.qa.suite.expectations import Failure, ShardValidator
 from pipelines.shards.counts import Counts, count
 from pipelines.shards.manifest import manifest_path
 from pipelines.shards.writing import FileEntry, shard_count, shard_path, write_shard

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pipelines.phases.plan import Plan
 from pipelines.phases.tally import ALL, Amount
-from pipelines.qa.figures import PAPER_UNIT
+from pipelines.qa.figures.survey import PAPER_UNIT
 from pipelines.recipes.giving import need
 from pipelines.shards.manifest import PAPER_COUNTS
 from pipelines.sources import SOURCES

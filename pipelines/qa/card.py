@@ -4,8 +4,8 @@ import json
 from typing import Any, NamedTuple
 
 from pipelines import storage
-from pipelines.qa.figures import Figures, rows_at, survey
-from pipelines.qa.report import environment, kind_lines, reason_lines
+from pipelines.qa.figures.survey import Figures, rows_at, survey
+from pipelines.qa.page.report import environment, kind_lines, reason_lines
 from pipelines.shards.manifest import Manifest, costs, read_manifest
 from pipelines.sources import SOURCES, osprey_724k
 from schemas.licenses import FROM_FREE_TO_STRICT, strictest

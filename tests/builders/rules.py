@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from pipelines.qa.frame import shard_frame
+from pipelines.qa.suite.frame import shard_frame
 from schemas.columns import SHARD, shard_row
 from schemas.records import Sample
 

@@ -13,7 +13,7 @@ from pipelines.phases import importing
 from pipelines.phases.layout import Layout
 from pipelines.phases.plan import Job
 from pipelines.phases.running import ONE_WORKER
-from pipelines.qa.frame import shard_frame
+from pipelines.qa.suite.frame import shard_frame
 from pipelines.scenes import write_scenes
 from schemas.records import IMPORTED
 from tests import recipes

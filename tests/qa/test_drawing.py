@@ -4,7 +4,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from pipelines.qa.drawing import draw_regions, grey
+from pipelines.qa.page.drawing import draw_regions, grey
 from pipelines.views.colours import PALETTE, colour
 from schemas import rle
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.qa.expectations import CHECKS, ShardValidator, merge
+from pipelines.qa.suite.expectations import CHECKS, ShardValidator, merge
 from schemas import rle
 from schemas.columns import SHARD
 from tests.qa import rows as drawn

@@ -9,13 +9,13 @@ import msgspec
 import PIL.Image
 import pytest
 
-from pipelines.qa import figures
-from pipelines.qa.expectations import KINDS
-from pipelines.qa.figures import survey
-from pipelines.qa.gallery import card, spans, stays_below
+from pipelines.qa.audit import validate_output
+from pipelines.qa.figures import survey as figures
+from pipelines.qa.figures.survey import survey
 from pipelines.qa.kinds import MEANS
-from pipelines.qa.report import BLANK, percent, write_report
-from pipelines.qa.validate import validate_output
+from pipelines.qa.page.gallery import card, spans, stays_below
+from pipelines.qa.page.report import BLANK, percent, write_report
+from pipelines.qa.suite.expectations import KINDS
 from pipelines.shards.manifest import NOTHING_ASKED
 from schemas.errors import BuildError
 from schemas.ledger import LedgerLine

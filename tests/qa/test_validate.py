@@ -10,8 +10,8 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.qa.expectations import Failure, Verdict
-from pipelines.qa.validate import BUILD_CHECKS, ValidationReport, validate_output
+from pipelines.qa.audit import BUILD_CHECKS, ValidationReport, validate_output
+from pipelines.qa.suite.expectations import Failure, Verdict
 from pipelines.shards.manifest import read_manifest, write_manifest
 from schemas.errors import BuildError
 from schemas.ledger import LedgerLine

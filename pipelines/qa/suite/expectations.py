@@ -1,6 +1,6 @@
 """What every shard must keep: a Great Expectations suite, and the runner that keeps it ready.
 
-The names in `CHECKS` are what a failed build prints. Adding one: a column in `pipelines.qa.frame`, a line here, a
+The names in `CHECKS` are what a failed build prints. Adding one: a column in `pipelines.qa.suite.frame`, a line here, a
 corruption in the test.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, get_args
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.qa.frame import schema_frame, shard_frame
+from pipelines.qa.suite.frame import schema_frame, shard_frame
 from schemas.records import Kind, Record
 
 EXAMPLES = 5

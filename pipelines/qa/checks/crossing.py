@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines import storage
-from pipelines.qa.expectations import EXAMPLES, Failure
 from pipelines.qa.reading import column_pieces
+from pipelines.qa.suite.expectations import EXAMPLES, Failure
 
 Hashes = npt.NDArray[np.uint64]
 

@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 
 from pipelines import storage
-from pipelines.qa.drawing import draw_regions, grey
+from pipelines.qa.page.drawing import draw_regions, grey
 from pipelines.views.colours import colour
 from schemas import rle
 from schemas.records import Mask

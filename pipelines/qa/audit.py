@@ -8,10 +8,10 @@ import msgspec
 import pyarrow as pa
 
 from pipelines import storage
-from pipelines.qa.balance import ledger_failures, reject_failures
-from pipelines.qa.crossing import CrossChecks
-from pipelines.qa.expectations import CHECKS, Failure, ShardValidator, Verdict, merge
+from pipelines.qa.checks.balance import ledger_failures, reject_failures
+from pipelines.qa.checks.crossing import CrossChecks
 from pipelines.qa.reading import opened, pieces
+from pipelines.qa.suite.expectations import CHECKS, Failure, ShardValidator, Verdict, merge
 from pipelines.shards.counts import Counts, count
 from pipelines.shards.manifest import Manifest, damaged_files, read_manifest
 from pipelines.shards.writing import FileEntry

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from pipelines import storage
-from pipelines.qa.expectations import Failure
 from pipelines.qa.reading import column_pieces
+from pipelines.qa.suite.expectations import Failure
 from schemas.ledger import REASONS, LedgerLine
 
 Key = tuple[str, str, str, str]

@@ -13,10 +13,10 @@ import jinja2
 import msgspec
 
 from pipelines import storage
-from pipelines.qa.figures import PAPER_UNIT, Figures, rows_at, survey
-from pipelines.qa.gallery import Card, card
+from pipelines.qa.audit import ValidationReport
+from pipelines.qa.figures.survey import PAPER_UNIT, Figures, rows_at, survey
 from pipelines.qa.kinds import MEANS
-from pipelines.qa.validate import ValidationReport
+from pipelines.qa.page.gallery import Card, card
 from pipelines.shards.manifest import KindEntry, Manifest, costs, read_manifest
 from schemas.ledger import REASONS, LedgerLine
 
@@ -73,7 +73,7 @@ def write_report(out: str, data: str | None = None, figures: Figures | None = No
 def environment() -> jinja2.Environment:
     """Templates of this package: HTML is escaped, an unknown name is an error."""
     made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent / "templates"),
+        loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parents[1] / "templates"),
         autoescape=jinja2.select_autoescape(["html"]), undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip

@@ -1,0 +1,1 @@
+"""A build as numbers: one pass over the shards, added up in bounded memory."""
