@@ -25,9 +25,8 @@ from pipelines.phases.meter import Meter, generation_log
 from pipelines.phases.outlook import before_building, outlook
 from pipelines.phases.plan import Job, Plan, make_plan, read_plan
 from pipelines.phases.running import ONE_WORKER, Running
-from pipelines.qa.audit import validate_output
+from pipelines.qa.audit import audit
 from pipelines.qa.card import write_card
-from pipelines.qa.figures.survey import survey
 from pipelines.qa.page.report import write_report
 from pipelines.qa.suite.expectations import Verdict
 from schemas.errors import BudgetError, BuildError, GenerationError, SourceError
@@ -160,15 +159,16 @@ def assemble(layout: Layout, asking: Asking, running: Running) -> None:
 
 def validate(layout: Layout) -> None:
     """Check a finished build; BuildError names the expectations that it breaks."""
+    data = read_plan(layout).data if storage.exists(layout.plan) else None
     with console.bars() as progress:
-        report = validate_output(layout.out, progress)
+        report = audit(layout.out, data, progress)
     try:
-        write_report(layout.out, read_plan(layout).data if storage.exists(layout.plan) else None)
+        write_report(layout.out, report, data)
     except (OSError, KeyError, pa.ArrowException) as error:
         report.require()  # names the shard that cannot be read
         raise BuildError(f"no report was written: {error}", hint="The data passes its checks.") from error
     report.require()
-    console.out.print(f"{layout.out}: {report.rows:,} rows in {report.shards} shards pass {len(report.checks)} checks")
+    console.out.print(f"{layout.out}: {report.figures.rows:,} rows pass {len(report.checks)} checks")
 
 
 def doctor(recipe: Recipe, data: str, work: str, *, quick: bool) -> None:
@@ -282,10 +282,9 @@ def _assemble(plan: Plan, layout: Layout, asking: Asking, running: Running) -> N
         written = write_shards(plan, layout, store, running=running, progress=progress)
         manifest = finish(plan, layout, store, written)
         judged = {one.file.path: Verdict(one.failures, one.evidence) for one in written}
-        report = validate_output(layout.out, progress, judged)
-        figures = survey(layout.out, manifest)
-        write_report(layout.out, plan.data, figures)
-        write_card(layout.out, figures)
+        report = audit(layout.out, plan.data, progress, judged)
+        write_report(layout.out, report, plan.data)
+        write_card(layout.out, report)
     console.show_manifest(manifest)
     show.costs(manifest)
     report.require()

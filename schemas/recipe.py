@@ -87,6 +87,15 @@ class GenerationSettings(Settings, frozen=True, kw_only=True):
         return {name: value for name in sent if (value := getattr(self, name)) is not None}
 
 
+class CheckSettings(Settings, frozen=True, kw_only=True):
+    """How strictly one check of the finished data is taken; what is not given is as the check itself says."""
+
+    severity: Literal["fail", "warn", "off"] | None = None
+    """Whether what it finds breaks the build, is told, or is not looked for."""
+    threshold: float | None = None
+    """Share of what is judged, 0 to 1, that may be at fault."""
+
+
 class Recipe(Settings, frozen=True, kw_only=True):
     """One data set, named as a whole."""
 
@@ -103,3 +112,5 @@ class Recipe(Settings, frozen=True, kw_only=True):
     images: ImageSettings = ImageSettings()
     generation: GenerationSettings = GenerationSettings()
     rows_per_shard: int = 10_000
+    checks: dict[str, CheckSettings] = {}
+    """By name of the check, as `qa/report.json` has them."""

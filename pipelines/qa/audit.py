@@ -1,79 +1,38 @@
-"""A finished build held against everything it promises, and the evidence where it breaks a promise."""
+"""A finished build looked at as a whole: one pass over its shards for the suite, the figures and every check."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-import msgspec
+import numpy as np
 import pyarrow as pa
 
 from pipelines import storage
 from pipelines.qa.checks.balance import ledger_failures, reject_failures
+from pipelines.qa.checks.base import Scene
 from pipelines.qa.checks.crossing import CrossChecks
+from pipelines.qa.judging import judge
+from pipelines.qa.pieces import Piece
 from pipelines.qa.reading import opened, pieces
-from pipelines.qa.suite.expectations import CHECKS, Failure, ShardValidator, Verdict, merge
+from pipelines.qa.results import REPORT, Report, encode
+from pipelines.qa.suite.expectations import Failure, ShardValidator, Verdict, merge
+from pipelines.qa.suite.frame import complete_rows
+from pipelines.qa.watch import Watch
 from pipelines.shards.counts import Counts, count
 from pipelines.shards.manifest import Manifest, damaged_files, read_manifest
 from pipelines.shards.writing import FileEntry
-from schemas.errors import BuildError
-from schemas.records import Record
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
-BUILD_CHECKS = {
-    "files_as_in_manifest": "every shard of the manifest is there, with its sha256",
-    "no_stray_files": "no shard lies under data/ that the manifest does not list",
-    "counts_as_in_manifest": "rows, regions, turns and generators of each kind are those of the manifest",
-    "sample_id_unique_in_build": "no two rows of all shards have one id",
-    "image_in_one_split": "no image is in two splits",
-    "ledger_balances": "on every ledger line read = kept + rejected, and each reason is defined",
-    "rejects_match_ledger": "rejects/ holds as many records of each reason as the ledger counts",
-}
-"""Expectations about the build as a whole."""
 
+def audit(
+    out: str, data: str | None = None, progress: Progress | None = None, judged: Mapping[str, Verdict] | None = None
+) -> Report:
+    """Look at a finished build; leaves OUT/qa/report.json and, of shards that the suite fails, OUT/qa/evidence/.
 
-class CheckResult(Record, frozen=True, kw_only=True):
-    """How one expectation came out."""
-
-    name: str
-    means: str
-    failed: int
-    """Rows, regions or records at fault; 0 where it holds."""
-
-
-class ValidationReport(Record, frozen=True, kw_only=True):
-    """The outcome, as it stands in OUT/qa/validation.json."""
-
-    passed: bool
-    shards: int
-    rows: int
-    checks: tuple[CheckResult, ...]
-    failures: tuple[Failure, ...]
-
-    def require(self) -> None:
-        """Raise BuildError with the names of the broken expectations."""
-        if self.passed:
-            return
-        names = [f"{check.name} ({check.failed})" for check in self.checks if check.failed]
-        raise BuildError(
-            f"the data breaks {len(names)} expectation{'s' * (len(names) > 1)}: {', '.join(names)}",
-            hint="\n".join([*(_told(failure) for failure in self.failures[:5]), *self._advice()]),
-        )
-
-    def _advice(self) -> list[str]:
-        damaged = any(failure.expectation == "files_as_in_manifest" for failure in self.failures)
-        again = ["Damaged or missing shards: `osprey-data assemble` with this --out writes them again."]
-        return [*(again if damaged else []), "All of them: qa/validation.json"]
-
-
-def validate_output(
-    out: str, progress: Progress | None = None, judged: Mapping[str, Verdict] | None = None
-) -> ValidationReport:
-    """Check a finished build; leaves OUT/qa/validation.json and, of failing shards, OUT/qa/evidence/.
-
-    `judged` holds, by path relative to OUT, what the suite said when a shard was written; those do not go through it
-    again, unless they have changed since.
+    `data` is the folder of the raw data, where it is at hand. `judged` holds, by path relative to OUT, what the suite
+    said when a shard was written; those do not go through it again, unless they have changed since.
 
     Raises:
         BuildError: the manifest is missing or unreadable; everything else is a failure in the report.
@@ -83,19 +42,13 @@ def validate_output(
     walk = _Walk(out, manifest, judged or {})
     for done, (kind, file) in enumerate(walk.files):
         if progress:
-            progress("validate", done, len(walk.files))
+            progress("look at the data", done, len(walk.files))
         walk.look_at(kind, file)
     if progress:
-        progress("validate", len(walk.files), len(walk.files))
-    report = _report(walk)
-    storage.write_json(storage.join(out, "qa", "validation.json"), msgspec.to_builtins(report))
+        progress("look at the data", len(walk.files), len(walk.files))
+    report = judge(Scene(out, data, manifest), walk.watch, [*walk.failures, *walk.whole()])
+    storage.write_bytes(storage.join(out, REPORT), encode(report))
     return report
-
-
-def _told(failure: Failure) -> str:
-    """One line of a failure: where, and what or which rows."""
-    where, what = failure.file or "the build", failure.detail or failure.expectation
-    return f"{where}: {what} ({', '.join(failure.examples[:3])})"
 
 
 class _Walk:
@@ -108,8 +61,8 @@ class _Walk:
         self.failures: list[Failure] = []
         self.crossing = CrossChecks()
         self.found: dict[str, Counts] = {}
+        self.watch = Watch()
         self.unread: set[str] = set()
-        self.rows = 0
         sources = {line.source for line in manifest.ledger}
         self._sources = sources or None
         self._damaged = damaged_files(out, manifest)
@@ -136,6 +89,7 @@ class _Walk:
         split = path.rpartition("/")[2].split("-")[0]
         known = self._judged.get(path, Verdict([], []))
         failures, evidence = list(known.failures), list(known.evidence)
+        before = 0
         for piece in _at_least_one(file):
             if path not in self._judged:
                 verdict = self._validator.validate(piece, kind, file=path, split=split, schema=file.schema_arrow)
@@ -146,13 +100,15 @@ class _Walk:
                 break
             self.crossing.add(path, split, piece)
             self._count(kind, piece)
+            whole = complete_rows(piece)
+            self.watch.add(Piece(kind, split, path, before + np.flatnonzero(whole), piece.filter(pa.array(whole))))
+            before += piece.num_rows
         self.failures += merge(failures)
         if evidence:
             storage.write_json(_evidence_path(self.out, path), evidence)
 
     def _count(self, kind: str, piece: pa.Table) -> None:
         self.found[kind] = self.found.get(kind, Counts()) + count(piece)
-        self.rows += piece.num_rows
 
     def whole(self) -> list[Failure]:
         """Failures of the build as a whole."""
@@ -209,16 +165,6 @@ def _stray_files(out: str, listed: set[str]) -> Iterator[Failure]:
 def _file_failure(kind: str, path: str, damage: str) -> Failure:
     return Failure(
         expectation="files_as_in_manifest", kind=kind, file=path, count=1, examples=(path,), detail=f"{path}: {damage}"
-    )
-
-
-def _report(walk: _Walk) -> ValidationReport:
-    failures = [*walk.failures, *walk.whole()]
-    means = {check.name: check.means for check in CHECKS} | BUILD_CHECKS
-    failed = {name: sum(one.count for one in failures if one.expectation == name) for name in means}
-    checks = tuple(CheckResult(name=name, means=means[name], failed=count) for name, count in failed.items())
-    return ValidationReport(
-        passed=not failures, shards=len(walk.files), rows=walk.rows, checks=checks, failures=tuple(failures)
     )
 
 

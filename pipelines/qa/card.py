@@ -4,8 +4,10 @@ import json
 from typing import Any, NamedTuple
 
 from pipelines import storage
-from pipelines.qa.figures.survey import Figures, rows_at, survey
+from pipelines.qa.figures.records import Figures
 from pipelines.qa.page.report import environment, kind_lines, reason_lines
+from pipelines.qa.reading import rows_at
+from pipelines.qa.results import Report
 from pipelines.shards.manifest import Manifest, costs, read_manifest
 from pipelines.sources import SOURCES, osprey_724k
 from schemas.licenses import FROM_FREE_TO_STRICT, strictest
@@ -40,15 +42,15 @@ class SourceLine(NamedTuple):
     citation: str
 
 
-def write_card(out: str, figures: Figures | None = None) -> str:
-    """Write the card of a finished build, and return its path; `figures` saves a pass where they are at hand.
+def write_card(out: str, report: Report) -> str:
+    """Write the card of a finished build, and return its path.
 
     Raises:
         BuildError: the manifest is missing or unreadable.
     """
     manifest = read_manifest(out)
-    figures = survey(out, manifest) if figures is None else figures
-    sources = [_source_line(name, figures, manifest) for name, _ in figures.row_sources.most_common()]
+    figures = report.figures
+    sources = [_source_line(name, figures, manifest) for name in figures.row_sources]
     total = sum(entry.rows for entry in manifest.kinds.values())
     made = environment()
     made.filters["cell"] = _cell
@@ -56,7 +58,7 @@ def write_card(out: str, figures: Figures | None = None) -> str:
         manifest=manifest, kinds=kind_lines(manifest, figures), reasons=reason_lines(manifest.ledger), total=total,
         configs=_configs(manifest), loaded=_loaded(manifest), size=_size(total), sources=sources,
         hub_license=_hub_license(figures), examples=_examples(out, figures), osprey=OSPREY,
-        licenses=figures.licenses.most_common(), costs=costs(manifest),
+        licenses=list(figures.licenses.items()), costs=costs(manifest),
     )  # fmt: skip
     path = storage.join(out, CARD)
     storage.write_bytes(path, text.encode())
@@ -92,7 +94,7 @@ def _size(rows: int) -> str:
 
 def _hub_license(figures: Figures) -> str:
     """The Hub's name of the strictest licence of all rows; `other` where a model's provider has a say as well."""
-    writers = {name for counts in figures.generators.values() for name in counts}
+    writers = {cell.generator for cell in figures.cells}
     if not figures.licenses or set(figures.licenses) - set(FROM_FREE_TO_STRICT) or writers - {"template"}:
         return "other"
     return _ON_HUB.get(strictest(figures.licenses), "other")
@@ -100,7 +102,7 @@ def _hub_license(figures: Figures) -> str:
 
 def _source_line(name: str, figures: Figures, manifest: Manifest) -> SourceLine:
     """With the licence that the recipe states, where it states one."""
-    rows, masks = figures.row_sources[name], figures.region_sources[name]
+    rows, masks = figures.row_sources[name], figures.region_sources.get(name, 0)
     if name not in SOURCES and name != osprey_724k.SPEC.name:
         return SourceLine(name, name, "", "", "", rows, masks, "")
     spec = SOURCES[name].spec if name in SOURCES else osprey_724k.SPEC
@@ -112,7 +114,9 @@ def _source_line(name: str, figures: Figures, manifest: Manifest) -> SourceLine:
 def _examples(out: str, figures: Figures) -> dict[str, str]:
     """A row of each kind as JSON, shortened."""
     return {
-        kind: _json_lines(_shortened(rows_at(out, places[:1])[0])) for kind, places in figures.shown.items() if places
+        kind: _json_lines(_shortened(rows_at(out, [(shown[0].file, shown[0].row)])[0]))
+        for kind, shown in figures.shown.items()
+        if shown
     }
 
 

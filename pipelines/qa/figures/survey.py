@@ -1,95 +1,80 @@
-"""The figures that report and card share, from one pass over the shards, and the rows that are shown."""
+"""The figures of a build, added up piece by piece."""
 
-import heapq
-from collections import Counter
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections import Counter, defaultdict
+from typing import Self
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import storage
-from pipelines.qa.reading import column_pieces, opened
-from pipelines.shards.manifest import Manifest
-
-SHOWN = 6
-"""Rows of each kind in the gallery."""
-
-_COLUMNS = ["sample_id", "split", "sources", "license", "generator", "regions"]
+from pipelines.qa.figures.records import Cell, Figures, KindFigures
+from pipelines.qa.pieces import Piece, column
 
 PAPER_UNIT = {"description": "regions"}
 """What the paper calls a sample of a kind; question-answer pairs (`turns`) where not listed."""
 
-
-class Place(NamedTuple):
-    """Where a row lies."""
-
-    rank: int
-    """From the id alone: the lowest ranks of a kind are shown, whatever the order of the shards."""
-    kind: str
-    file: str
-    row: int
+_Key = tuple[str, str, str, tuple[str, ...]]
 
 
-class Figures(NamedTuple):
-    """Rows counted in several ways, by kind."""
+class Survey:
+    """An observer that counts and measures."""
 
-    splits: dict[str, Counter[str]]
-    generators: dict[str, Counter[str]]
-    licenses: Counter[str]
-    row_sources: Counter[str]
-    """Rows that rest on a source; a row may rest on several."""
-    region_sources: Counter[str]
-    """Regions whose mask is a source's."""
-    shown: dict[str, list[Place]]
+    def __init__(self) -> None:
+        self._cells: dict[_Key, Counter[str]] = defaultdict(Counter)
+        self._licenses: Counter[str] = Counter()
+        self._region_sources: Counter[str] = Counter()
 
+    def add(self, piece: Piece) -> None:
+        """Take note of a piece."""
+        self._licenses.update(_counted(column(piece.table, "license")))
+        self._region_sources.update(_counted(pc.struct_field(piece.regions, "source")))
+        for key, counts in _cells(piece):
+            self._cells[key].update(counts)
 
-def survey(out: str, manifest: Manifest) -> Figures:
-    """One pass over all shards, a piece at a time."""
-    figures = Figures({}, {}, Counter(), Counter(), Counter(), {})
-    for kind, entry in sorted(manifest.kinds.items()):
-        figures.splits[kind], figures.generators[kind], figures.shown[kind] = Counter(), Counter(), []
-        for file in entry.files:
-            before = 0
-            for piece in column_pieces(storage.join(out, file.path), _COLUMNS):
-                _add(figures, kind, piece)
-                lowest = [*figures.shown[kind], *_places(kind, file.path, before, piece["sample_id"])]
-                figures.shown[kind] = heapq.nsmallest(SHOWN, lowest)
-                before += piece.num_rows
-    return figures
+    def merge(self, other: Self) -> None:
+        """Add what another one saw."""
+        self._licenses.update(other._licenses)
+        self._region_sources.update(other._region_sources)
+        for key, counts in other._cells.items():
+            self._cells[key].update(counts)
 
-
-def _add(figures: Figures, kind: str, piece: pa.Table) -> None:
-    figures.splits[kind].update(_values(piece["split"]))
-    figures.generators[kind].update(_values(pc.struct_field(piece["generator"], "name")))
-    figures.licenses.update(_values(piece["license"]))
-    figures.row_sources.update(_values(pc.list_flatten(piece["sources"])))
-    figures.region_sources.update(_values(pc.struct_field(pc.list_flatten(piece["regions"]), "source")))
-
-
-def _values(column: pa.ChunkedArray) -> dict[str, int]:
-    return {str(one["values"]): one["counts"] for one in pc.value_counts(column).to_pylist()}
-
-
-def _places(kind: str, file: str, before: int, ids: pa.ChunkedArray) -> Iterator[Place]:
-    """The lowest ranks of a piece."""
-    ranks = pd.Series(pd.util.hash_array(ids.fill_null("").to_numpy().astype(object), categorize=False))
-    for row, rank in ranks.nsmallest(SHOWN).items():
-        yield Place(int(rank), kind, file, before + int(str(row)))
+    def figures(self) -> Figures:
+        """What was counted so far."""
+        cells = tuple(
+            Cell(kind=kind, split=split, generator=generator, sources=sources, **counts)
+            for (kind, split, generator, sources), counts in sorted(self._cells.items())
+        )
+        sums = {name: sum(getattr(cell, name) for cell in cells) for name in ("rows", "regions", "turns")}
+        row_sources: Counter[str] = Counter()
+        for cell in cells:
+            row_sources.update(dict.fromkeys(cell.sources, cell.rows))
+        return Figures(
+            **sums, cells=cells, kinds={kind: _kind(kind, cells) for kind in sorted({cell.kind for cell in cells})},
+            licenses=dict(self._licenses.most_common()), row_sources=dict(row_sources.most_common()),
+            region_sources=dict(self._region_sources.most_common()),
+        )  # fmt: skip
 
 
-def rows_at(out: str, places: list[Place]) -> list[dict[str, Any]]:
-    """The rows at these places, with their pictures' bytes where they carry them."""
-    return [_row(storage.join(out, place.file), place.row) for place in places]
+def _kind(kind: str, cells: tuple[Cell, ...]) -> KindFigures:
+    mine = [cell for cell in cells if cell.kind == kind]
+    return KindFigures(**{name: sum(getattr(cell, name) for cell in mine) for name in ("rows", "regions", "turns")})
 
 
-def _row(path: str, row: int) -> dict[str, Any]:
-    with opened(path) as file:
-        for group in range(file.metadata.num_row_groups):
-            rows = file.metadata.row_group(group).num_rows
-            if row < rows:
-                found: dict[str, Any] = file.read_row_group(group).slice(row, 1).to_pylist()[0]
-                return found
-            row -= rows
-    raise IndexError(f"{path} has fewer rows")
+def _cells(piece: Piece) -> list[tuple[_Key, dict[str, int]]]:
+    frame = pa.table({
+        "split": column(piece.table, "split"), "writer": pa.array(piece.writers, pa.string()),
+        "sources": pa.array([",".join(names) for names in piece.table["sources"].to_pylist()], pa.string()),
+        "regions": pc.list_value_length(column(piece.table, "regions")),
+        "turns": pc.divide(pc.list_value_length(column(piece.table, "messages")), 2),
+    })  # fmt: skip
+    groups = frame.group_by(["split", "writer", "sources"]).aggregate(
+        [([], "count_all"), ("regions", "sum"), ("turns", "sum")]
+    )
+    return [
+        ((piece.kind, one["split"], one["writer"], tuple(filter(None, one["sources"].split(",")))),
+         {"rows": one["count_all"], "regions": one["regions_sum"], "turns": one["turns_sum"]})
+        for one in groups.to_pylist()
+    ]  # fmt: skip
+
+
+def _counted(values: pa.Array) -> dict[str, int]:
+    return {str(one["values"]): one["counts"] for one in pc.value_counts(values).to_pylist()}

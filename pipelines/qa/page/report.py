@@ -7,16 +7,18 @@ forbids scripts besides.
 import pathlib
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jinja2
 import msgspec
 
 from pipelines import storage
-from pipelines.qa.audit import ValidationReport
-from pipelines.qa.figures.survey import PAPER_UNIT, Figures, rows_at, survey
+from pipelines.qa.figures.records import Figures
+from pipelines.qa.figures.survey import PAPER_UNIT
 from pipelines.qa.kinds import MEANS
 from pipelines.qa.page.gallery import Card, card
+from pipelines.qa.reading import rows_at
+from pipelines.qa.results import Report
 from pipelines.shards.manifest import KindEntry, Manifest, costs, read_manifest
 from schemas.ledger import REASONS, LedgerLine
 
@@ -48,21 +50,20 @@ class ReasonLine(NamedTuple):
     """Stages and sources."""
 
 
-def write_report(out: str, data: str | None = None, figures: Figures | None = None) -> str:
+def write_report(out: str, report: Report, data: str | None = None) -> str:
     """Write the page of a finished build, and return its path.
 
     Pictures of the gallery come from the rows, or from below `data`; where there are none the masks stand on grey.
-    `figures` saves a pass over the shards where they are at hand.
 
     Raises:
         BuildError: the manifest is missing or unreadable.
     """
     manifest = read_manifest(out)
-    figures = survey(out, manifest) if figures is None else figures
+    figures = report.figures
     path = storage.join(out, PAGE)
     page = environment().get_template("report.html").render(
         manifest=manifest, kinds=kind_lines(manifest, figures), reasons=reason_lines(manifest.ledger), figures=figures,
-        validation=_validation(out), gallery=_gallery(out, figures, data), totals=_totals(manifest),
+        report=report, gallery=_gallery(out, figures, data), totals=_totals(manifest),
         costs=costs(manifest),
         recipe=msgspec.json.format(msgspec.json.encode(manifest.recipe, order="deterministic"), indent=2).decode(),
     )  # fmt: skip
@@ -111,9 +112,16 @@ def _kind_line(kind: str, entry: KindEntry, figures: Figures) -> KindLine:
     unit = PAPER_UNIT.get(kind, "turns")
     share = getattr(entry, unit) / entry.paper if entry.paper else None
     by_template = entry.generators.get("template", 0) / max(1, entry.rows)
-    return KindLine(
-        kind, MEANS.get(kind, ""), entry, dict(sorted(figures.splits[kind].items())), unit, share, by_template
-    )
+    return KindLine(kind, MEANS.get(kind, ""), entry, splits_of(kind, figures), unit, share, by_template)
+
+
+def splits_of(kind: str, figures: Figures) -> dict[str, int]:
+    """Rows of a kind by split."""
+    counts: Counter[str] = Counter()
+    for cell in figures.cells:
+        if cell.kind == kind:
+            counts[cell.split] += cell.rows
+    return dict(sorted(counts.items()))
 
 
 def reason_lines(ledger: Iterable[LedgerLine]) -> list[ReasonLine]:
@@ -139,26 +147,9 @@ def _totals(manifest: Manifest) -> dict[str, int]:
     }
 
 
-def _validation(out: str) -> ValidationReport | None:
-    """The outcome of the last validation, where there was one."""
-    path = storage.join(out, "qa", "validation.json")
-    return msgspec.json.decode(storage.read_bytes(path), type=ValidationReport) if storage.exists(path) else None
-
-
 def _gallery(out: str, figures: Figures, data: str | None) -> dict[str, list[Card]]:
     return {
-        kind: [card(row, data) for row in _whole(rows_at(out, places))]
-        for kind, places in figures.shown.items()
-        if places
+        kind: [card(row, data) for row in rows_at(out, [(one.file, one.row) for one in shown])]
+        for kind, shown in figures.shown.items()
+        if shown
     }
-
-
-def _whole(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows that can be shown; those with missing values stand in the validation's evidence instead."""
-    return [row for row in rows if not _lacks(row)]
-
-
-def _lacks(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(_lacks(inner) for name, inner in value.items() if name != "bytes")
-    return any(map(_lacks, value)) if isinstance(value, list) else value is None

@@ -58,7 +58,7 @@ def shard_frame(table: pa.Table) -> Frames:
     Rows with a missing value are in `samples` with `complete` false and judged no further.
     """
     table = _without_bytes(table).combine_chunks()
-    complete = ~_null_rows(table)
+    complete = complete_rows(table)
     whole = table.filter(pa.array(complete)).combine_chunks()
     regions = _regions(whole)
     samples = pd.DataFrame({"sample_id": table["sample_id"].to_numpy(), "complete": complete})
@@ -81,12 +81,12 @@ def _spread(values: npt.NDArray[np.generic], complete: Bools) -> pd.Series:
     return pd.Series(values, index=np.flatnonzero(complete)).reindex(range(len(complete)))
 
 
-def _null_rows(table: pa.Table) -> Bools:
-    """Rows with a missing value anywhere."""
+def complete_rows(table: pa.Table) -> Bools:
+    """(rows,): whether no value is missing anywhere in the row."""
     found = np.zeros(table.num_rows, bool)
     for column in table.columns:
         found |= _nulls(_one_chunk(column))
-    return found
+    return ~found
 
 
 def _nulls(array: pa.Array) -> Bools:

@@ -1,0 +1,124 @@
+"""What is counted and measured of a build: plain numbers, as they stand in qa/report.json."""
+
+from schemas.records import Record
+
+
+class Distribution(Record, frozen=True, kw_only=True):
+    """How a number is distributed: a histogram, and quantiles read off it or exact."""
+
+    edges: tuple[float, ...] = ()
+    """Borders of the bins, one more than `counts`; the last bin includes its upper border."""
+    counts: tuple[int, ...] = ()
+    number: int = 0
+    low: float | None = None
+    p05: float | None = None
+    median: float | None = None
+    p95: float | None = None
+    high: float | None = None
+    mean: float | None = None
+
+
+class Name(Record, frozen=True, kw_only=True):
+    """A name and how often it stands there."""
+
+    name: str
+    count: int
+
+
+class Vocabulary(Record, frozen=True, kw_only=True):
+    """Names by frequency, bounded: the head, the tail, and the curve between."""
+
+    distinct: int = 0
+    total: int = 0
+    top: tuple[Name, ...] = ()
+    tail: tuple[Name, ...] = ()
+    """The rarest ones."""
+    curve: tuple[Name, ...] = ()
+    """Some ranks of the frequency curve on a logarithmic scale; `name` is the rank, counted from 1."""
+
+
+class Shown(Record, frozen=True, kw_only=True):
+    """A row of the gallery."""
+
+    sample_id: str
+    file: str
+    """Shard, relative to OUT."""
+    row: int
+    """Within the shard."""
+
+
+class Cell(Record, frozen=True, kw_only=True):
+    """Rows of one kind, split and generator that rest on the same sources."""
+
+    kind: str
+    split: str
+    generator: str
+    sources: tuple[str, ...]
+    rows: int = 0
+    regions: int = 0
+    turns: int = 0
+
+
+class Vanishing(Record, frozen=True, kw_only=True):
+    """Regions that no cell of a feature map sees under the paper's pooling (section 3: bilinear resize, then `> 0`)."""
+
+    stride: int
+    """Pixels of the model's picture a cell stands for: 4, 8, 16, 32."""
+    judged: int
+    vanished: int
+
+
+class KindFigures(Record, frozen=True, kw_only=True):
+    """One kind."""
+
+    rows: int = 0
+    regions: int = 0
+    turns: int = 0
+    images: int = 0
+    """Distinct ones."""
+    area_px: Distribution = Distribution()
+    area_share: Distribution = Distribution()
+    """Of the picture, 0 to 1."""
+    regions_per_row: Distribution = Distribution()
+    turns_per_row: Distribution = Distribution()
+    question_words: Distribution = Distribution()
+    answer_words: Distribution = Distribution()
+    tokens: Distribution = Distribution()
+    """A row as the trainer sees it: image tokens, two a region, and the words."""
+    over_context: int = 0
+    """Rows longer than the context."""
+    yes: int = 0
+    no: int = 0
+    openings: tuple[Name, ...] = ()
+    """The commonest first words of answers."""
+    vanishing: tuple[Vanishing, ...] = ()
+
+
+class Figures(Record, frozen=True, kw_only=True):
+    """The whole build."""
+
+    rows: int = 0
+    regions: int = 0
+    turns: int = 0
+    images: int = 0
+    cells: tuple[Cell, ...] = ()
+    kinds: dict[str, KindFigures] = {}
+    regions_per_image: Distribution = Distribution()
+    """Distinct regions of all kinds together."""
+    area_px: Distribution = Distribution()
+    area_share: Distribution = Distribution()
+    vanishing: tuple[Vanishing, ...] = ()
+    categories: Vocabulary = Vocabulary()
+    """Of distinct regions."""
+    parts: Vocabulary = Vocabulary()
+    attributes: Vocabulary = Vocabulary()
+    row_sources: dict[str, int] = {}
+    """Rows that rest on a source; a row may rest on several."""
+    region_sources: dict[str, int] = {}
+    """Regions (with repeats) whose mask is a source's."""
+    licenses: dict[str, int] = {}
+    shown: dict[str, tuple[Shown, ...]] = {}
+    """By kind: the rows of the gallery."""
+    tokenizer: str = ""
+    """What counted the tokens."""
+    context: int = 2048
