@@ -5,6 +5,7 @@ import pathlib
 import pytest
 import yaml
 
+from pipelines.qa.audit import audit
 from pipelines.qa.card import LONGEST_TEXT, write_card
 from tests.qa import builds
 from tests.qa import rows as drawn
@@ -12,7 +13,8 @@ from tests.qa import rows as drawn
 
 def parts(out: pathlib.Path) -> tuple[dict, str]:
     """Front matter and text."""
-    _, front, text = pathlib.Path(write_card(str(out))).read_text().split("---\n", 2)
+    written = write_card(str(out), audit(str(out)))
+    _, front, text = pathlib.Path(written).read_text().split("---\n", 2)
     return yaml.safe_load(front), text
 
 
@@ -63,7 +65,7 @@ def test_the_folder_loads_by_kind(tmp_path: pathlib.Path) -> None:
     datasets.disable_progress_bars()
     out = tmp_path / "out"
     builds.write(out)
-    write_card(str(out))
+    write_card(str(out), audit(str(out)))
     found = datasets.load_dataset(str(out), "conversation", cache_dir=str(tmp_path / "cache"))
     assert {name: len(rows) for name, rows in found.items()} == {"train": 6, "val": 2}
     assert datasets.get_dataset_config_names(str(out)) == ["conversation", "mask_text"]

@@ -1,0 +1,26 @@
+"""Everything that is written for people and tools to look at a finished build: one report, several forms of it."""
+
+from typing import NamedTuple
+
+from pipelines.qa.card import write_card
+from pipelines.qa.page.report import write_report
+from pipelines.qa.results import Report
+
+
+class Outputs(NamedTuple):
+    """Paths of what was written."""
+
+    page: str
+    card: str
+
+
+def write_all(out: str, report: Report, data: str | None = None) -> Outputs:
+    """Write page and card of a finished build from `report` (as `audit` gives it).
+
+    `data` is the folder of the raw data, for the pictures of the gallery.
+
+    Raises:
+        BuildError: the manifest is missing or unreadable.
+        OSError, pyarrow.ArrowInvalid: a shard that an example is taken from cannot be read.
+    """
+    return Outputs(page=write_report(out, report, data), card=write_card(out, report))
