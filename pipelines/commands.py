@@ -28,7 +28,6 @@ from pipelines.phases.running import ONE_WORKER, Running
 from pipelines.qa.audit import audit
 from pipelines.qa.card import write_card
 from pipelines.qa.page.report import write_report
-from pipelines.qa.suite.expectations import Verdict
 from schemas.errors import BudgetError, BuildError, GenerationError, SourceError
 from schemas.recipe import Recipe
 
@@ -281,7 +280,7 @@ def _assemble(plan: Plan, layout: Layout, asking: Asking, running: Running) -> N
     with console.bars() as progress:
         written = write_shards(plan, layout, store, running=running, progress=progress)
         manifest = finish(plan, layout, store, written)
-        judged = {one.file.path: Verdict(one.failures, one.evidence) for one in written}
+        judged = {one.file.path: one.verdict for one in written}
         report = audit(layout.out, plan.data, progress, judged)
         write_report(layout.out, report, plan.data)
         write_card(layout.out, report)

@@ -24,7 +24,7 @@ from pipelines.phases.progress import Progress, files, silent, watching
 from pipelines.phases.records import read_requests, write_rejects
 from pipelines.phases.running import ONE_WORKER, Running, run, spread
 from pipelines.phases.tally import within
-from pipelines.qa.suite.expectations import Failure, ShardValidator
+from pipelines.qa.suite.expectations import ShardValidator, Verdict
 from pipelines.shards.counts import Counts, count
 from pipelines.shards.manifest import manifest_path
 from pipelines.shards.writing import FileEntry, shard_count, shard_path, write_shard
@@ -67,8 +67,7 @@ class Written(Record, frozen=True, kw_only=True):
     file: FileEntry
     counts: Counts
     ledger: list[LedgerLine]
-    failures: list[Failure]
-    evidence: list[dict[str, Any]]
+    verdict: Verdict
 
 
 class WriteShards(beam.PTransform):
@@ -107,7 +106,7 @@ class Assembler(beam.DoFn):
         written = Written(
             kind=shard.kind, split=shard.split, file=entry, counts=count(rows),
             ledger=ledger.lines(STAGE, {(shard.kind, "rows"): samples.num_rows + len(above) + asked}, rejects),
-            failures=verdict.failures, evidence=verdict.evidence,
+            verdict=verdict,
         )  # fmt: skip
         report = storage.join(self._layout.assembled, f"{shard.name}.json")
         storage.write_json(report, msgspec.to_builtins(written))

@@ -17,6 +17,8 @@ from pipelines.qa.reading import opened, pieces
 from pipelines.qa.results import REPORT, Report, encode
 from pipelines.qa.suite.expectations import Failure, ShardValidator, Verdict, merge
 from pipelines.qa.suite.frame import complete_rows
+from pipelines.qa.suite.stored import write_judged
+from pipelines.qa.suite.tally import add_up
 from pipelines.qa.watch import Watch
 from pipelines.shards.counts import Counts, count
 from pipelines.shards.manifest import Manifest, damaged_files, read_manifest
@@ -29,10 +31,11 @@ Progress = Callable[[str, int, int], None]
 def audit(
     out: str, data: str | None = None, progress: Progress | None = None, judged: Mapping[str, Verdict] | None = None
 ) -> Report:
-    """Look at a finished build; leaves OUT/qa/report.json and, of shards that the suite fails, OUT/qa/evidence/.
+    """Look at a finished build; leaves OUT/qa/report.json and suite.json, and OUT/qa/evidence/ of what the suite fails.
 
     `data` is the folder of the raw data, where it is at hand. `judged` holds, by path relative to OUT, what the suite
-    said when a shard was written; those do not go through it again, unless they have changed since.
+    said of a shard when it was written or last looked at (`qa.suite.stored.read_judged`); those do not go through it
+    again, unless they have changed since.
 
     Raises:
         BuildError: the manifest is missing or unreadable; everything else is a failure in the report.
@@ -47,6 +50,7 @@ def audit(
     if progress:
         progress("look at the data", len(walk.files), len(walk.files))
     report = judge(Scene(out, data, manifest), walk.watch, [*walk.failures, *walk.whole()])
+    write_judged(out, manifest, walk.verdicts)
     storage.write_bytes(storage.join(out, REPORT), encode(report))
     return report
 
@@ -59,6 +63,8 @@ class _Walk:
         self.manifest = manifest
         self.files = [(kind, file) for kind, entry in sorted(manifest.kinds.items()) for file in entry.files]
         self.failures: list[Failure] = []
+        self.verdicts: dict[str, Verdict] = {}
+        """By path; of shards that are as the manifest says."""
         self.crossing = CrossChecks()
         self.found: dict[str, Counts] = {}
         self.watch = Watch()
@@ -88,13 +94,14 @@ class _Walk:
     def _look_inside(self, kind: str, path: str, file: Any) -> None:
         split = path.rpartition("/")[2].split("-")[0]
         known = self._judged.get(path, Verdict([], []))
-        failures, evidence = list(known.failures), list(known.evidence)
+        failures, evidence, tallies = list(known.failures), list(known.evidence), list(known.tallies)
         before = 0
         for piece in _at_least_one(file):
             if path not in self._judged:
                 verdict = self._validator.validate(piece, kind, file=path, split=split, schema=file.schema_arrow)
                 failures += verdict.failures
                 evidence += verdict.evidence
+                tallies += verdict.tallies
             if any(failure.expectation == "columns" for failure in failures):
                 self.unread.add(kind)
                 break
@@ -103,7 +110,10 @@ class _Walk:
             whole = complete_rows(piece)
             self.watch.add(Piece(kind, split, path, before + np.flatnonzero(whole), piece.filter(pa.array(whole))))
             before += piece.num_rows
-        self.failures += merge(failures)
+        failures = merge(failures)
+        self.failures += failures
+        if path not in self._damaged:
+            self.verdicts[path] = Verdict(failures, evidence, add_up(tallies))
         if evidence:
             storage.write_json(_evidence_path(self.out, path), evidence)
 

@@ -7,13 +7,14 @@ corruption in the test.
 import logging
 import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple, get_args
 
 import pandas as pd
 import pyarrow as pa
 
 from pipelines.qa.suite.frame import schema_frame, shard_frame
+from pipelines.qa.suite.tally import Tally, tally_of
 from schemas.records import Kind, Record
 
 EXAMPLES = 5
@@ -107,6 +108,8 @@ class Verdict(NamedTuple):
     failures: list[Failure]
     evidence: list[dict[str, Any]]
     """Great Expectations' result of each failed expectation."""
+    tallies: Sequence[Tally] = ()
+    """How many elements were held against each expectation, whether it failed or not."""
 
 
 class ShardValidator:
@@ -135,7 +138,10 @@ class ShardValidator:
         first, second = (
             self._run(name, frame, kind, file, split) for name, frame in (("samples", samples), ("regions", regions))
         )
-        return Verdict(first.failures + second.failures, first.evidence + second.evidence)
+        return Verdict(
+            first.failures + second.failures, first.evidence + second.evidence,
+            [*verdict.tallies, *first.tallies, *second.tallies],
+        )  # fmt: skip
 
     def _run(self, name: str, frame: pd.DataFrame, kind: str, file: str, split: str) -> Verdict:
         if frame.empty:
@@ -143,7 +149,8 @@ class ShardValidator:
         batch = self._batches[name].get_batch(batch_parameters={"dataframe": frame})
         result = batch.validate(self._suite(name, kind, split), result_format=_result_format(name))
         broken = [one for one in result.results if not one.success]
-        return Verdict([_failure(one, kind, file) for one in broken], [_evidence(one) for one in broken])
+        failures = [_failure(one, kind, file) for one in broken]
+        return Verdict(failures, [_evidence(one) for one in broken], [tally_of(one) for one in result.results])
 
     def _suite(self, frame: str, kind: str, split: str) -> Any:
         key = (frame, kind, split)
