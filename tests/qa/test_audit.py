@@ -10,7 +10,9 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.qa.audit import BUILD_CHECKS, ValidationReport, validate_output
+from pipelines.qa.audit import audit
+from pipelines.qa.judging import BUILD_CHECKS
+from pipelines.qa.results import CheckResult, Report
 from pipelines.qa.suite.expectations import Failure, Verdict
 from pipelines.shards.manifest import read_manifest, write_manifest
 from schemas.errors import BuildError
@@ -20,21 +22,29 @@ from tests.qa import rows as drawn
 
 
 def broken(out: pathlib.Path) -> dict[str, Any]:
-    report = validate_output(str(out))
-    assert report.passed == (not report.failures)
-    return {one.expectation: one for one in report.failures}
+    report = audit(str(out))
+    found = {one.expectation: one for one in report.failures}
+    assert {check.name for check in form(report) if check.outcome == "fail"} == set(found)
+    assert report.passed == (not found)
+    return found
+
+
+def form(report: Report) -> list[CheckResult]:
+    """The suite and the checks of the build as a whole, whose failures are listed one by one."""
+    return [check for check in report.checks if check.group in ("form", "build")]
 
 
 def test_a_whole_build_passes(tmp_path: pathlib.Path) -> None:
     builds.write(tmp_path)
     seen: list[tuple[str, int, int]] = []
-    report = validate_output(str(tmp_path), lambda *step: seen.append(step))
+    report = audit(str(tmp_path), progress=lambda *step: seen.append(step))
     assert report.passed
-    assert (report.shards, report.rows) == (4, 10)
-    assert seen == [("validate", done, 4) for done in range(5)]
+    assert {check.outcome for check in form(report)} == {"pass"}
+    assert report.figures.rows == 10
+    assert seen == [("look at the data", done, 4) for done in range(5)]
     report.require()
-    stored = (tmp_path / "qa/validation.json").read_bytes()
-    assert msgspec.json.decode(stored, type=ValidationReport) == report
+    stored = (tmp_path / "qa/report.json").read_bytes()
+    assert msgspec.json.decode(stored, type=Report) == report
     assert not (tmp_path / "qa/evidence").exists()
 
 
@@ -43,7 +53,7 @@ def test_rows_that_break_expectations_are_named_with_evidence(tmp_path: pathlib.
     content["conversation", "train"][1][0]["regions"][0]["area"] = 7
     content["conversation", "train"][1][2]["license"] = ""
     builds.write(tmp_path, content)
-    report = validate_output(str(tmp_path))
+    report = audit(str(tmp_path))
     shard = "data/conversation/train-00001-of-00002.parquet"
     assert [(one.expectation, one.file, one.examples) for one in report.failures] == [
         ("license_filled", shard, ("conversation/6",)),
@@ -51,7 +61,7 @@ def test_rows_that_break_expectations_are_named_with_evidence(tmp_path: pathlib.
     ]
     evidence = json.loads((tmp_path / "qa/evidence/conversation/train-00001-of-00002.json").read_text())
     assert [one["expectation_config"]["meta"]["name"] for one in evidence] == ["license_filled", "area_equals_mask"]
-    with pytest.raises(BuildError, match=r"breaks 2 expectations: license_filled \(1\), area_equals_mask \(1\)"):
+    with pytest.raises(BuildError, match=r"breaks 2 checks: license_filled \(1\), area_equals_mask \(1\)"):
         report.require()
 
 
@@ -59,19 +69,19 @@ def test_what_was_judged_when_written_is_not_judged_again(tmp_path: pathlib.Path
     builds.write(tmp_path)
     failure = Failure(expectation="mask_size", kind="mask_text", file=MASK_TEXT, count=2)
     judged = {MASK_TEXT: Verdict([failure], [{"why": "seen then"}])}
-    assert validate_output(str(tmp_path), judged=judged).failures == (failure,)
+    assert audit(str(tmp_path), judged=judged).failures == (failure,)
     assert json.loads((tmp_path / "qa/evidence/mask_text/train-00000-of-00001.json").read_text()) == [
         {"why": "seen then"}
     ]
     _change(MASK_TEXT)(tmp_path)
-    assert "mask_size" not in {one.expectation for one in validate_output(str(tmp_path), judged=judged).failures}
+    assert "mask_size" not in {one.expectation for one in audit(str(tmp_path), judged=judged).failures}
 
 
 def test_old_evidence_goes(tmp_path: pathlib.Path) -> None:
     builds.write(tmp_path)
     (tmp_path / "qa/evidence").mkdir(parents=True)
     (tmp_path / "qa/evidence/old.json").write_text("[]")
-    validate_output(str(tmp_path))
+    audit(str(tmp_path))
     assert not (tmp_path / "qa/evidence").exists()
 
 
@@ -193,4 +203,4 @@ def test_an_empty_shard_still_needs_the_columns(tmp_path: pathlib.Path) -> None:
 
 def test_an_interrupted_build(tmp_path: pathlib.Path) -> None:
     with pytest.raises(BuildError, match="no build has finished"):
-        validate_output(str(tmp_path))
+        audit(str(tmp_path))
