@@ -10,8 +10,9 @@ import PIL.ImageDraw
 import PIL.ImageFont
 from scipy import ndimage
 
-from pipelines.views.colours import colour
-from pipelines.views.masks import Bools, inmost, resized
+from pipelines.qa.page.badges import Badge, badges, radius_for
+from pipelines.views.colours import colour, ink
+from pipelines.views.masks import Bools, resized
 from schemas import rle
 from schemas.records import Mask
 
@@ -27,29 +28,23 @@ def grey(width: int, height: int) -> PIL.Image.Image:
 def draw_regions(image: PIL.Image.Image, masks: Sequence[Mask], *, longest: int | None = None) -> PIL.Image.Image:
     """The picture with its masks, the first one numbered 1; scaled down where its longer side exceeds `longest`.
 
-    Masks are stretched to the picture's shape where the two differ.
+    Masks are stretched to the picture's shape where the two differ. The number of a small region stands beside it.
     """
-    size = _fitted(image.size, longest)
-    shown = image.convert("RGB").resize(size, PIL.Image.Resampling.LANCZOS)
-    pixels = np.asarray(shown, dtype=np.float32)
+    size = fitted(image.size, longest)
+    pixels = np.asarray(image.convert("RGB").resize(size, PIL.Image.Resampling.LANCZOS), dtype=np.float32)
     small = [resized(rle.decode(mask), size) for mask in masks]
     for number, mask in enumerate(small, 1):
         pixels = _tinted(pixels, mask, colour(number), max(1, max(size) // 240))
     drawn = PIL.Image.fromarray(pixels.round().astype(np.uint8))
-    pen = PIL.ImageDraw.Draw(drawn)
-    for number, mask in enumerate(small, 1):
-        _badge(pen, number, inmost(mask), _radius(size), size)
+    radius = radius_for(size)
+    _number(drawn, badges(small, radius), radius)
     return drawn
 
 
-def _fitted(size: tuple[int, int], longest: int | None) -> tuple[int, int]:
+def fitted(size: tuple[int, int], longest: int | None) -> tuple[int, int]:
+    """A picture's (width, height) with its longer side at most `longest`."""
     scale = min(1.0, longest / max(size)) if longest else 1.0
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-
-
-def _radius(size: tuple[int, int]) -> int:
-    """Pixels of a badge's radius: readable, and small beside the picture."""
-    return max(2, min(max(9, max(size) // 30), min(size) // 6))
 
 
 def _tinted(pixels: Floats, mask: Bools, tint: str, line: int) -> Floats:
@@ -62,16 +57,16 @@ def _tinted(pixels: Floats, mask: Bools, tint: str, line: int) -> Floats:
     return np.where(inner[..., None], paint, pixels)
 
 
-def _badge(
-    pen: PIL.ImageDraw.ImageDraw, number: int, at: tuple[int, int, float] | None, radius: int, size: tuple[int, int]
-) -> None:
-    """A disc with the number, kept within the picture."""
-    if at is None:
-        return
-    x, y = (
-        min(max(place, radius + 1), max(side - radius - 2, radius + 1))
-        for place, side in zip(at[:2], size, strict=True)
-    )
-    pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour(number), outline="white", width=2)
+def _number(image: PIL.Image.Image, places: Sequence[Badge | None], radius: int) -> None:
+    """First all lines, then the discs with their numbers."""
+    pen = PIL.ImageDraw.Draw(image)
     font = PIL.ImageFont.load_default(size=radius * 1.25)
-    pen.text((x, y), str(number), fill="white", font=font, anchor="mm", stroke_width=0.5, stroke_fill="#00000060")
+    placed = [(number, place) for number, place in enumerate(places, 1) if place]
+    for number, place in placed:
+        if place.tip:
+            pen.line((place.x, place.y, *place.tip), fill="white", width=max(3, radius // 4))
+            pen.line((place.x, place.y, *place.tip), fill=colour(number), width=max(1, radius // 8))
+    for number, (x, y, _) in placed:
+        disc = (x - radius, y - radius, x + radius, y + radius)
+        pen.ellipse(disc, fill=colour(number), outline="white", width=max(1, radius // 6))
+        pen.text((x, y), str(number), fill=ink(number), font=font, anchor="mm")
