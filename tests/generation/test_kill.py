@@ -15,7 +15,7 @@ from tests.generation import asking
 from tests.servers.openai_server import OpenAIServer, payload_id, running
 
 CONCURRENCY = 8
-REQUESTS, KILLS = 500, 50
+REQUESTS, KILLS, BETWEEN = 1000, 50, 10
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def slow_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
 
 
 def _wait_until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < deadline, "nothing happens any more"
         time.sleep(0.001)
@@ -48,7 +48,7 @@ def test_fifty_kills(slow_server: OpenAIServer, tmp_path: Path, quick: Any) -> N
     lost = dict.fromkeys(names, 0)
     for _ in range(KILLS):
         process = asking.started(store.url, settings, REQUESTS)
-        enough = slow_server.calls + chance.randint(1, REQUESTS // KILLS)
+        enough = slow_server.calls + chance.randint(1, BETWEEN)
         _wait_until(lambda goal=enough: slow_server.calls >= goal)
         time.sleep(chance.uniform(0, 0.03))
         process.kill()
