@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import msgspec
 import typer
 
-from pipelines import cli_files, cli_replies, console, recipes, storage
+from pipelines import cli_files, cli_looking, cli_replies, console, recipes, storage
 from pipelines.builders.context import GENERATORS
 from pipelines.options import (
     Ask,
@@ -39,7 +39,7 @@ app = typer.Typer(
 
     `build` runs the three phases: [b]plan[/b] (raw files to samples and requests), [b]generate[/b] (requests to
     replies) and [b]assemble[/b] (replies to checked shards). Each can be run by itself, and each goes on where it was
-    stopped.
+    stopped. What was built is looked at with `report`, `show` and `diff`.
 
     Try it: osprey-data sample scenes --images 200 && osprey-data build --data scenes --out out
     """,
@@ -48,8 +48,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-cli_files.add_to(app)
-cli_replies.add_to(app)
 BEAM = cli_files.BEAM
 INTERRUPTED = 130
 """Exit status of what Ctrl-C ends, as shells have it."""
@@ -179,12 +177,8 @@ def doctor(
     commands.doctor(wanted, data, work, quick=quick)
 
 
-@app.command()
-def validate(out: Annotated[str, typer.Argument(help="Folder of a finished build.")]) -> None:
-    """Check a finished build: every shard, the counts, the rejects and the ledger."""
-    from pipelines import commands
-
-    commands.validate(_layout(out))
+for _more in (cli_looking, cli_files, cli_replies):
+    _more.add_to(app)
 
 
 def _job(what: What) -> "Job":

@@ -3,10 +3,9 @@
 from typing import Literal, NamedTuple
 from uuid import uuid4
 
-import pyarrow as pa
-
 from pipelines import console, storage
 from pipelines import console_asking as show
+from pipelines import looking_commands as looking
 from pipelines.builders import MODEL_KINDS
 from pipelines.builders.context import OPENAI
 from pipelines.generation.batch import cancel_open
@@ -25,9 +24,6 @@ from pipelines.phases.meter import Meter, generation_log
 from pipelines.phases.outlook import before_building, outlook
 from pipelines.phases.plan import Job, Plan, make_plan, read_plan
 from pipelines.phases.running import ONE_WORKER, Running
-from pipelines.qa.audit import audit
-from pipelines.qa.card import write_card
-from pipelines.qa.page.report import write_report
 from schemas.errors import BudgetError, BuildError, GenerationError, SourceError
 from schemas.recipe import Recipe
 
@@ -156,20 +152,6 @@ def assemble(layout: Layout, asking: Asking, running: Running) -> None:
     _tell_faults(made)
 
 
-def validate(layout: Layout) -> None:
-    """Check a finished build; BuildError names the expectations that it breaks."""
-    data = read_plan(layout).data if storage.exists(layout.plan) else None
-    with console.bars() as progress:
-        report = audit(layout.out, data, progress)
-    try:
-        write_report(layout.out, report, data)
-    except (OSError, KeyError, pa.ArrowException) as error:
-        report.require()  # names the shard that cannot be read
-        raise BuildError(f"no report was written: {error}", hint="The data passes its checks.") from error
-    report.require()
-    console.out.print(f"{layout.out}: {report.figures.rows:,} rows pass {len(report.checks)} checks")
-
-
 def doctor(recipe: Recipe, data: str, work: str, *, quick: bool) -> None:
     """What DATA holds of the recipe's sources; SourceError where nothing can be built from it."""
     if not storage.exists(data):
@@ -281,11 +263,8 @@ def _assemble(plan: Plan, layout: Layout, asking: Asking, running: Running) -> N
         written = write_shards(plan, layout, store, running=running, progress=progress)
         manifest = finish(plan, layout, store, written)
         judged = {one.file.path: one.verdict for one in written}
-        report = audit(layout.out, plan.data, progress, judged)
-        write_report(layout.out, report, plan.data)
-        write_card(layout.out, report)
+        report = looking.look(layout, plan.data, progress, judged)
     console.show_manifest(manifest)
     show.costs(manifest)
+    looking.tell(layout, report)
     report.require()
-    console.out.print(f"all {len(report.checks)} checks pass")
-    console.out.print(f"report: {storage.join(layout.out, 'qa', 'index.html')}")

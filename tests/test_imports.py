@@ -10,8 +10,9 @@ ORDER = (
     "schemas", "prompts", "pipelines.storage", "pipelines.recipes", "pipelines.sources", "pipelines.regions",
     "pipelines.views", "pipelines.builders", "pipelines.generation", "pipelines.shards", "pipelines.qa",
     "pipelines.segmentation", "pipelines.exchange", "pipelines.phases", "pipelines.console",
-    "pipelines.console_asking", "pipelines.console_replies", "pipelines.options", "pipelines.commands",
-    "pipelines.replies_commands", "pipelines.cli_files", "pipelines.cli_replies", "pipelines.cli",
+    "pipelines.console_asking", "pipelines.console_replies", "pipelines.console_looking", "pipelines.options",
+    "pipelines.looking_commands", "pipelines.commands", "pipelines.replies_commands", "pipelines.cli_files",
+    "pipelines.cli_looking", "pipelines.cli_replies", "pipelines.cli",
 )  # fmt: skip
 ALONE = {"pipelines.scenes": ("schemas", "pipelines.storage"), "osprey_train": ("schemas",), "schemas": ()}
 """Packages that may import these of ours and nothing else."""

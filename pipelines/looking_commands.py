@@ -1,0 +1,78 @@
+"""The commands that look at a finished build: audit it, report on it, draw one of its samples, compare two of them."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from pipelines import console, storage
+from pipelines import console_looking as show
+from pipelines.options import check_data
+from pipelines.phases.layout import Layout
+from pipelines.phases.progress import Progress
+from pipelines.phases.unfinished import known_plan, require_finished
+from pipelines.qa.audit import audit
+from pipelines.qa.outputs import write_all
+from pipelines.qa.page.report import PAGE
+from pipelines.qa.results import REPORT, Report
+from pipelines.qa.suite.expectations import Verdict
+from pipelines.qa.suite.stored import read_judged
+from pipelines.shards.manifest import read_manifest
+from schemas.errors import BuildError
+
+PICTURES_HINT = "Give the folder below which the pictures lie: coco/train2017/ ..."
+
+
+def report(layout: Layout, given: str, workers: int) -> None:
+    """Everything that is written of a finished build; that a check fails is told and no error.
+
+    What the suite said of a shard is taken as said, unless the shard has changed since.
+    """
+    require_finished(layout)
+    _report(layout, given, workers, read_judged(layout.out, read_manifest(layout.out)))
+
+
+def validate(layout: Layout, given: str, workers: int) -> None:
+    """The same, with the suite over every shard; BuildError names the checks that fail."""
+    require_finished(layout)
+    _report(layout, given, workers, {}).require()
+
+
+def look(layout: Layout, data: str | None, progress: Progress, judged: Mapping[str, Verdict] | None = None) -> Report:
+    """One pass over the shards, and all that is written from it. `judged` as in `audit`."""
+    found = audit(layout.out, data, progress, judged)
+    try:
+        write_all(layout.out, found, data)
+    except (OSError, KeyError, pa.ArrowException) as error:
+        found.require()  # names the shard that cannot be read
+        raise BuildError(f"no report was written: {error}", hint="The data passes its checks.") from error
+    return found
+
+
+def tell(layout: Layout, found: Report) -> None:
+    """The verdict, what the checks found, and where to read of it."""
+    show.report(found, storage.join(layout.out, PAGE))
+
+
+def pictures(layout: Layout, given: str) -> str | None:
+    """The folder of the pictures: what is given, else where the build found them, if that is still there."""
+    if given:
+        check_data(given, PICTURES_HINT)
+        return given.rstrip("/")
+    plan = known_plan(layout)
+    return plan.data if plan is not None and storage.exists(plan.data) else None
+
+
+def _report(layout: Layout, given: str, workers: int, judged: Mapping[str, Verdict]) -> Report:
+    storage.make_folder(storage.join(layout.out, REPORT.split("/")[0]))
+    data = pictures(layout, given)
+    with console.bars() as progress:
+        found = look(layout, data, progress, judged)
+    if data is None and not embedded(layout):
+        show.pictures_on_grey("where the pictures lie is not known")
+    tell(layout, found)
+    return found
+
+
+def embedded(layout: Layout) -> bool:
+    """Whether the rows carry their pictures."""
+    return bool(read_manifest(layout.out).recipe.get("images", {}).get("embed"))
