@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from pipelines.qa.checks.base import Check
 from pipelines.qa.checks.coordinates import Coordinates
+from pipelines.qa.checks.duplicates import RepeatedPairs
 
-CONTENT: tuple[Callable[[], Check], ...] = (Coordinates,)
+CONTENT: tuple[Callable[[], Check], ...] = (RepeatedPairs, Coordinates)
 
 
 def new_checks() -> list[Check]:
