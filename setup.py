@@ -15,7 +15,7 @@ setup(
     packages=find_packages(
         include=["schemas", "prompts", "pipelines", "osprey_train", "schemas.*", "pipelines.*", "osprey_train.*"]
     ),
-    package_data={"prompts": ["*.j2", "*/*", "*/*/*"], "pipelines": ["recipes/*.yaml", "qa/templates/*"]},
+    package_data={"prompts": ["*.j2", "*/*", "*/*/*"], "pipelines": ["recipes/*.yaml", "qa/templates/*", "qa/suite/templates/*"]},
     install_requires=[
         "apache-beam>=2.77",
         "datasets>=5.2",

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from pipelines.qa.card import write_card
 from pipelines.qa.page.report import write_report
 from pipelines.qa.results import Report
+from pipelines.qa.suite.data_docs import write_data_docs
 
 
 class Outputs(NamedTuple):
@@ -12,10 +13,11 @@ class Outputs(NamedTuple):
 
     page: str
     card: str
+    data_docs: str
 
 
 def write_all(out: str, report: Report, data: str | None = None) -> Outputs:
-    """Write page and card of a finished build from `report` (as `audit` gives it).
+    """Write page, card and Data Docs of a finished build from `report` (as `audit` gives and leaves it).
 
     `data` is the folder of the raw data, for the pictures of the gallery.
 
@@ -23,4 +25,6 @@ def write_all(out: str, report: Report, data: str | None = None) -> Outputs:
         BuildError: the manifest is missing or unreadable.
         OSError, pyarrow.ArrowInvalid: a shard that an example is taken from cannot be read.
     """
-    return Outputs(page=write_report(out, report, data), card=write_card(out, report))
+    return Outputs(
+        page=write_report(out, report, data), card=write_card(out, report), data_docs=write_data_docs(out)
+    )  # fmt: skip

@@ -119,7 +119,7 @@ class ShardValidator:
     """
 
     def __init__(self, sources: Collection[str] | None = None) -> None:
-        self._gx = _library()
+        self._gx = library()
         self._sources = sources
         self._batches = _batch_definitions(self._gx)
         self._suites: dict[tuple[str, str, str], Any] = {}
@@ -162,21 +162,24 @@ class ShardValidator:
         return self._suites[key]
 
     def _expectation(self, check: Check, kind: str, split: str) -> Any:
-        arguments = check.arguments | self._chosen(check.name, kind, split)
-        made = getattr(self._gx.expectations, check.expectation)
-        return made(**arguments, meta={"name": check.name}, description=check.means)
+        return expectation(self._gx, check, arguments(check, kind, split, self._sources))
 
-    def _chosen(self, name: str, kind: str, split: str) -> dict[str, Any]:
-        """Arguments that depend on the shard."""
-        if name == "kind_known":
-            return {"value_set": sorted({kind} & KINDS)}
-        if name == "split_known":
-            return {"value_set": [split] if split in SPLITS else list(SPLITS)}
-        if name == "has_regions":
-            return {"min_value": 0 if kind == "image_text" else 1}
-        if name == "sources_known":
-            return {"regex": _source_pattern(self._sources)}
-        return {}
+
+def expectation(gx: Any, check: Check, chosen: dict[str, Any], description: str = "") -> Any:
+    """A check as the library's own object; without a `description`, what it means."""
+    made = getattr(gx.expectations, check.expectation)
+    return made(**chosen, meta={"name": check.name}, description=description or check.means)
+
+
+def arguments(check: Check, kind: str, split: str, sources: Collection[str] | None) -> dict[str, Any]:
+    """What the expectation is told: some of it depends on the shard. A `split` that is none stands for all of them."""
+    chosen: dict[str, dict[str, Any]] = {
+        "kind_known": {"value_set": sorted({kind} & KINDS)},
+        "split_known": {"value_set": [split] if split in SPLITS else list(SPLITS)},
+        "has_regions": {"min_value": 0 if kind == "image_text" else 1},
+        "sources_known": {"regex": _source_pattern(sources)},
+    }
+    return check.arguments | chosen.get(check.name, {})
 
 
 def validate_table(table: pa.Table, kind: str) -> list[Failure]:
@@ -184,7 +187,7 @@ def validate_table(table: pa.Table, kind: str) -> list[Failure]:
     return ShardValidator().validate(table, kind).failures
 
 
-def _library() -> Any:
+def library() -> Any:
     """Great Expectations, imported late (it takes seconds), told to be quiet and not to report its use."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
