@@ -4,13 +4,38 @@ fault in its test.
 
 from collections.abc import Callable
 
-from pipelines.qa.checks.base import Check
-from pipelines.qa.checks.coordinates import Coordinates
+from pipelines.qa.checks.base import Check, RowCheck, Spec
+from pipelines.qa.checks.cleanness import Names, Script, Slurs
+from pipelines.qa.checks.coordinates import Coordinates, Sources
 from pipelines.qa.checks.duplicates import RepeatedPairs
+from pipelines.qa.checks.english import English
+from pipelines.qa.checks.openings import Openings
+from pipelines.qa.checks.speech import Boilerplate, Refusals
 
-CONTENT: tuple[Callable[[], Check], ...] = (RepeatedPairs, Coordinates)
+CONTENT: tuple[Callable[[], Check], ...] = (
+    RepeatedPairs,
+    Coordinates,
+    Sources,
+    Refusals,
+    Boilerplate,
+    Openings,
+    English,
+    Script,
+    Slurs,
+    Names,
+)
 
 
 def new_checks() -> list[Check]:
     """One of each, having seen nothing."""
     return [make() for make in CONTENT]
+
+
+def row_checks() -> list[RowCheck]:
+    """Those that judge each row by itself, so that a few rows can be asked what is wrong with them."""
+    return [check for check in new_checks() if isinstance(check, RowCheck)]
+
+
+def specs() -> dict[str, Spec]:
+    """What each check of the content is, by name."""
+    return {check.spec.name: check.spec for check in new_checks()}
