@@ -3,8 +3,8 @@
 MinHash (Broder, "On the resemblance and containment of documents", 1997) over runs of three words; rensa signs. Of each
 of the 128 minima the lowest byte is kept (b-bit MinHash: Li and König, 2010), so that eight of them, a band, are one
 64-bit number. Texts that agree in a band stand side by side once the bands are sorted; only neighbours are compared.
-Sixteen bands of eight find two texts of Jaccard similarity 0.8 with probability 0.95, of 0.9 with 0.9998; the bytes that
-agree by chance are taken off the estimate.
+Sixteen bands of eight find two texts of Jaccard similarity 0.8 with probability 0.95, of 0.9 with 0.9998; what
+agrees by chance is taken off the estimate.
 """
 
 from collections.abc import Iterator
