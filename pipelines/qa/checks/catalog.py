@@ -9,11 +9,13 @@ from pipelines.qa.checks.cleanness import Names, Script, Slurs
 from pipelines.qa.checks.coordinates import Coordinates, Sources
 from pipelines.qa.checks.duplicates import RepeatedPairs
 from pipelines.qa.checks.english import English
+from pipelines.qa.checks.near_answers import NearAnswers
 from pipelines.qa.checks.openings import Openings
 from pipelines.qa.checks.speech import Boilerplate, Refusals
 
 CONTENT: tuple[Callable[[], Check], ...] = (
     RepeatedPairs,
+    NearAnswers,
     Coordinates,
     Sources,
     Refusals,
