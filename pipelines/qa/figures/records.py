@@ -59,6 +59,17 @@ class Cell(Record, frozen=True, kw_only=True):
     turns: int = 0
 
 
+class Prompt(Record, frozen=True, kw_only=True):
+    """A file of wording that rows of a kind were written from, by a model or by the template."""
+
+    kind: str
+    generator: str
+    """The model that answered, or `template`."""
+    prompt: str
+    sha256: str
+    rows: int
+
+
 class Vanishing(Record, frozen=True, kw_only=True):
     """Regions that no cell of a feature map sees under the paper's pooling (section 3: bilinear resize, then `> 0`)."""
 
@@ -117,6 +128,9 @@ class Figures(Record, frozen=True, kw_only=True):
     region_sources: dict[str, int] = {}
     """Regions (with repeats) whose mask is a source's."""
     licenses: dict[str, int] = {}
+    kind_licenses: dict[str, dict[str, int]] = {}
+    """Rows by kind and licence."""
+    prompts: tuple[Prompt, ...] = ()
     shown: dict[str, tuple[Shown, ...]] = {}
     """By kind: the rows of the gallery."""
     tokenizer: str = ""
