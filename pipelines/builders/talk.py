@@ -31,38 +31,14 @@ def _group(words: tuple[str, ...], *patterns: str) -> _Group:
     return _Group(words, re.compile("|".join(patterns), re.IGNORECASE))
 
 
-GROUPS = (
-    _group(
-        ("bounding", "bbox", "coordinate", "caption", "annotat", "referring expression", "this region", "<regin"),
-        r"bounding[ -]box",
-        r"\bbbox(?:es)?\b",
-        r"\bcoordinates?\b",
-        r"\bcaptions?\b",
-        r"\bannotat(?:ed|ions?)\b",
-        r"\breferring expressions?\b",
-        r"\bthis region\b",
-        r"<regin",
-    ),
+PLACE = (
+    _group(("bounding", "bbox", "coordinate"), r"bounding[ -]box", r"\bbbox(?:es)?\b", r"\bcoordinates?\b"),
     _group(
         ("box",),
         # A pizza box may stand, lie and be opened; only a drawn one overlaps, spans and goes around a thing.
         rf"\b{_OWNER} box(?:es)? (?:around|overlap\w{{0,4}}|spans?|spanning|intersects?|encompass(?:es)?|encloses?)\b",
         r"\bbox(?:es)? (?:of|for|around) <region",
         r"<region\d{1,4}>['\u2019]s box",
-    ),
-    _group(
-        ("given", "provided", "supplied"),
-        rf"\b(?:given|provided|supplied) (?:{_ADJECTIVE} )?{_TOLD}\b",
-        rf"\b{_TOLD} (?:given|provided|supplied)\b",
-    ),
-    _group(
-        (" text", " sentence", " information", " account"),
-        r"\b(?:according to|based on|from) (?:the|these|those|your) (?:text|sentences?|information|account)\b",
-    ),
-    _group(
-        ("notes", "description", "context"),
-        rf"\b(?:the|these|those|your) (?:{_ADJECTIVE} )?(?:notes|descriptions?)\b",
-        r"\bcontext (?:says|states|mentions)\b",
     ),
     _group(
         ("[", "(", "{"),
@@ -83,16 +59,61 @@ GROUPS = (
         rf"\bx{_IS}\s{{0,3}}[\d.]{{1,8}},?(?: and)?\s{{0,3}}y{_IS}",  # x=0.2, y=
     ),
 )
+"""Of boxes and coordinates."""
+
+TOLD = (
+    _group(
+        ("caption", "annotat", "referring expression", "this region", "<regin"),
+        r"\bcaptions?\b",
+        r"\bannotat(?:ed|ions?)\b",
+        r"\breferring expressions?\b",
+        r"\bthis region\b",
+        r"<regin",
+    ),
+    _group(
+        ("given", "provided", "supplied"),
+        rf"\b(?:given|provided|supplied) (?:{_ADJECTIVE} )?{_TOLD}\b",
+        rf"\b{_TOLD} (?:given|provided|supplied)\b",
+    ),
+    _group(
+        (" text", " sentence", " information", " account"),
+        r"\b(?:according to|based on|from) (?:the|these|those|your) (?:text|sentences?|information|account)\b",
+    ),
+    _group(
+        ("notes", "description", "context"),
+        rf"\b(?:the|these|those|your) (?:{_ADJECTIVE} )?(?:notes|descriptions?)\b",
+        r"\bcontext (?:says|states|mentions)\b",
+    ),
+)
+"""Of captions, descriptions and other sources of what it knows."""
+
+GROUPS = PLACE + TOLD
 
 
 def source_talk(text: str) -> str:
     """The first words that speak of boxes, coordinates, captions or descriptions; empty where none does.
 
-    What may be in a picture, such as a cardboard box, is none of these. Most texts have no word that any of the
-    patterns needs, and looking for words is a hundred times quicker than looking for patterns.
+    What may be in a picture, such as a cardboard box, is none of these.
+    """
+    return _first(GROUPS, text)
+
+
+def place_talk(text: str) -> str:
+    """The first words that speak of drawn boxes or coordinates; empty where none does."""
+    return _first(PLACE, text)
+
+
+def told_talk(text: str) -> str:
+    """The first words that speak of captions, descriptions and the like; empty where none does."""
+    return _first(TOLD, text)
+
+
+def _first(groups: tuple[_Group, ...], text: str) -> str:
+    """Most texts have no word that any of the patterns needs, and looking for words is a hundred times quicker than
+    looking for patterns.
     """
     small = text.casefold().replace("i\u0307", "i").replace("\u0131", "i")  # what `re` holds to be an i as well
-    found = [match for group in GROUPS if (match := group.search(text, small))]
+    found = [match for group in groups if (match := group.search(text, small))]
     return min(found, key=lambda match: match.start()).group() if found else ""
 
 

@@ -80,6 +80,8 @@ class RowCheck:
     """A check that judges each row by itself: subclasses have a `spec` and say what is wrong with a piece."""
 
     spec: Spec
+    nothing = "the build has nothing of the kind"
+    """Said where there was nothing to judge."""
 
     def __init__(self) -> None:
         self.judged = self.failed = 0
@@ -104,7 +106,8 @@ class RowCheck:
 
     def finding(self, scene: Scene) -> Finding:
         """Counts, and the evidence with the lowest ranks."""
-        return Finding(self.judged, self.failed, tuple(one for _, one in self._kept), "")
+        note = "" if self.judged else self.nothing
+        return Finding(self.judged, self.failed, tuple(one for _, one in self._kept), note)
 
     def _keep(self, more: Iterable[tuple[int, Evidence]]) -> None:
         self._kept = sorted([*self._kept, *more], key=lambda ranked: (ranked[0], ranked[1].sample_id))[:KEPT]

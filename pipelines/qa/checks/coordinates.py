@@ -1,23 +1,43 @@
-"""Answers that talk of boxes or coordinates, which nobody who looks at the picture could know."""
+"""Answers that talk of what nobody who looks at the picture could know: drawn boxes, coordinates, captions.
 
-import pyarrow as pa
-import pyarrow.compute as pc
+The rules are those that replies of a model must keep (`pipelines.builders.talk`), so a build of ours breaks them only
+through texts that were taken over as they are. The digits of a scoreboard or a clock are not at fault.
+"""
 
-from pipelines.qa.checks.base import Fault, Faults, RowCheck, Spec
-from pipelines.qa.pieces import Piece
+import re
 
-_WORDS = r"(?i)\b(bounding[ -]box|coordinates?|bbox|pixels?)\b|[\[(]\s*\d*\.?\d+\s*(,\s*\d*\.?\d+\s*){1,3}[\])]"
+from pipelines.builders.talk import PLACE, TOLD, place_talk, told_talk
+from pipelines.qa.checks.base import Spec
+from pipelines.qa.checks.words import MODEL_WRITTEN, WordCheck
 
 
-class Coordinates(RowCheck):
-    """Judges every answer."""
+def _words(groups: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]) -> str:
+    """Any word without which none of the groups' patterns is found."""
+    return "(?i)" + "|".join(re.escape(word) for words, _ in groups for word in words)
 
-    spec = Spec("no_coordinates", "answers do not talk of boxes or coordinates", "language", "fail", 0.0, "answers")
 
-    def faults(self, piece: Piece) -> Faults:
-        turns = piece.turns
-        hit = turns[pc.match_substring_regex(pa.array(turns["answer"], pa.string()), _WORDS).to_numpy(False)]
-        first = hit.drop_duplicates("row")
-        return Faults(
-            len(turns), len(hit), [Fault(int(r), a[:200]) for r, a in zip(first["row"], first["answer"], strict=True)]
-        )
+class Coordinates(WordCheck):
+    """Judges every answer, whoever wrote it. One in a thousand of real texts may say such words of what is seen."""
+
+    spec = Spec("no_coordinates", "answers do not talk of boxes or coordinates", "language", "fail", 0.001, "answers")
+    pattern = _words(PLACE)
+
+    def at_fault(self, text: str) -> str:
+        """The first words about a drawn box or a coordinate."""
+        return place_talk(text)
+
+
+class Sources(WordCheck):
+    """Judges answers of models. People who speak of a caption or of a description mean something in the picture."""
+
+    spec = Spec(
+        "no_source_talk", "models do not speak of captions, descriptions or what they were told", "language", "warn",
+        0.005, "answers",
+    )  # fmt: skip
+    nothing = MODEL_WRITTEN
+    pattern = _words(TOLD)
+    models_only = True
+
+    def at_fault(self, text: str) -> str:
+        """The first words about what the model was told."""
+        return told_talk(text)
