@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pipelines import storage
 from pipelines.generation.store import ReplyStore
-from pipelines.phases import costs
+from pipelines.phases import costs, evaluation
 from pipelines.phases.assemble import Written
 from pipelines.phases.layout import Layout
 from pipelines.phases.plan import Plan
@@ -40,6 +40,7 @@ def finish(plan: Plan, layout: Layout, store: ReplyStore, written: Sequence[Writ
         raise BuildError("the build has no rows, so it leaves no manifest", hint=_what_became(lines))
     _remove_others(layout, {one.file.path for one in kept})
     _write_rejects(plan, layout)
+    evaluation.write_lists(storage.join(layout.work, plan.folder), layout.out)
     recipe = _recorded(plan.recipe)
     manifest = Manifest(
         recipe=recipe,

@@ -14,7 +14,7 @@ import msgspec
 from pipelines import storage
 from pipelines.builders import BUILDERS
 from pipelines.builders.context import Context
-from pipelines.phases import masks, pictures, seeing, tally
+from pipelines.phases import evaluation, masks, pictures, seeing, tally
 from pipelines.phases.progress import Progress, files, watching
 from pipelines.phases.records import write_rejects, write_requests, write_samples
 from pipelines.phases.running import Running, run, spread
@@ -89,8 +89,9 @@ def _pipeline(planner: Planner, todo: list[int], pipeline: beam.Pipeline) -> bea
 def plan_part(planner: Planner, index: int) -> Summary:
     """Join and build one range of slots; writes its files, the summary last."""
     slots = storage.slots_of(index, planner.parts)
+    rows = [_rows(planner, cache, slots) for cache in planner.caches]
     joined = join(
-        [_rows(planner, cache, slots) for cache in planner.caches],
+        rows,
         planner.policy,
         pictures.finder(planner.images, planner.data),
         pictures.checker(planner.images, planner.data),
@@ -104,6 +105,7 @@ def plan_part(planner: Planner, index: int) -> Summary:
     name = storage.part_name(index, planner.parts)
     if not planner.dry:
         _write(planner.folder, name, built, joined.rejects)
+        evaluation.write_part(planner.folder, name, rows, planner.images.folders)
     counted = tally.table(built, planner.context.kinds, planner.context.seed)
     storage.write_table(storage.join(planner.folder, "tally", name), counted)
     summary = Summary(ledger=lines, overlap=joined.overlap)
