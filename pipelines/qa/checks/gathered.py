@@ -61,8 +61,9 @@ class Gathered:
         """(entries,): a number for each row of all shards, the same for entries of one row."""
         files = [part.file for part in self.parts()]
         number = dict(zip(dict.fromkeys(files), range(len(files)), strict=False))
-        counts = [len(part.columns["row"]) for part in self._parts]
-        return np.repeat([np.int64(number[file]) for file in files], counts) << 32 | self.column("row", np.int32)
+        counts = [len(part.columns["row"]) for part in self.parts()]
+        numbers = np.array([number[file] for file in files], np.int64)
+        return np.repeat(numbers, counts) << 32 | self.column("row", np.int32)
 
     def places(self, entries: Iterable[int]) -> list[Place]:
         """Where entries lie."""
