@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from pipelines.qa.checks.base import Check, Finding, Scene
+from pipelines.qa.checks.leakage import leakage_of
 from pipelines.qa.results import CheckResult, Outcome, Report
 from pipelines.qa.suite.expectations import CHECKS, Failure
 from pipelines.qa.watch import Watch
@@ -34,6 +35,7 @@ def judge(scene: Scene, watch: Watch, failures: Sequence[Failure]) -> Report:
         verdict=next(one for one in _WORST if one in outcomes or one == "pass"),
         recipe=str(scene.manifest.recipe.get("name", "")), recipe_sha256=scene.manifest.recipe_sha256,
         seed=scene.manifest.seed, figures=watch.figures(), checks=checks, failures=tuple(failures),
+        leakage=leakage_of(watch.checks, scene),
     )  # fmt: skip
 
 

@@ -9,8 +9,10 @@ from pipelines.qa.checks.cleanness import Names, Script, Slurs
 from pipelines.qa.checks.coordinates import Coordinates, Sources
 from pipelines.qa.checks.duplicates import RepeatedPairs
 from pipelines.qa.checks.english import English
+from pipelines.qa.checks.leakage import AdmittedImages, ExcludedImages
 from pipelines.qa.checks.near_answers import NearAnswers
 from pipelines.qa.checks.openings import Openings
+from pipelines.qa.checks.seen import ImageCheck, SeenImages
 from pipelines.qa.checks.speech import Boilerplate, Refusals
 
 CONTENT: tuple[Callable[[], Check], ...] = (
@@ -28,9 +30,14 @@ CONTENT: tuple[Callable[[], Check], ...] = (
 )
 
 
+IMAGES: tuple[Callable[[SeenImages | None], ImageCheck], ...] = (ExcludedImages, AdmittedImages)
+"""Checks of images; the first one looks for all of them."""
+
+
 def new_checks() -> list[Check]:
     """One of each, having seen nothing."""
-    return [make() for make in CONTENT]
+    first = IMAGES[0](None)
+    return [*(make() for make in CONTENT), first, *(make(first.seen) for make in IMAGES[1:])]
 
 
 def row_checks() -> list[RowCheck]:

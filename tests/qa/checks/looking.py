@@ -2,7 +2,7 @@
 
 import pathlib
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +11,6 @@ from pipelines.qa.checks.base import Check, Finding, Scene
 from pipelines.qa.pieces import Piece
 from pipelines.qa.reading import opened, pieces
 from pipelines.shards.manifest import read_manifest
-
-C = TypeVar("C", bound=Check)
 
 
 def add_file(check: Check, out: pathlib.Path, kind: str, path: str) -> None:
@@ -25,15 +23,25 @@ def add_file(check: Check, out: pathlib.Path, kind: str, path: str) -> None:
                 check.add(Piece(kind, split, path, np.arange(start, start + part.num_rows), part))
 
 
-def finding(out: pathlib.Path, checks: Sequence[Check], data: pathlib.Path | None = None) -> Finding:
-    """What the first of the checks finds when the shards are shared out among all of them in turn, and merged."""
+def show(out: pathlib.Path, checks: Sequence[Check]) -> None:
+    """Share out all shards among the checks in turn, and merge them into the first."""
     manifest = read_manifest(str(out))
     files = [(kind, file.path) for kind, entry in sorted(manifest.kinds.items()) for file in entry.files]
     for number, (kind, path) in enumerate(files):
         add_file(checks[number % len(checks)], out, kind, path)
     for other in reversed(checks[1:]):
         checks[0].merge(other)
-    return checks[0].finding(Scene(str(out), str(data) if data else None, manifest))
+
+
+def scene(out: pathlib.Path, data: pathlib.Path | None = None) -> Scene:
+    """Where a build lies."""
+    return Scene(str(out), str(data) if data else None, read_manifest(str(out)))
+
+
+def finding(out: pathlib.Path, checks: Sequence[Check], data: pathlib.Path | None = None) -> Finding:
+    """What these checks, of one kind, find together."""
+    show(out, checks)
+    return checks[0].finding(scene(out, data))
 
 
 def talk(row: dict[str, Any], *texts: str) -> dict[str, Any]:
