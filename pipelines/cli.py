@@ -252,7 +252,7 @@ def main() -> None:
         console.fail(error)
         sys.exit(INTERRUPTED if isinstance(error.__cause__, KeyboardInterrupt) else 1)
     except OSError as error:
-        console.fail(_refused(error))
+        console.fail(console.refused(error))
         sys.exit(1)
     except KeyboardInterrupt:
         _interrupted()
@@ -260,14 +260,6 @@ def main() -> None:
         if ended.code == INTERRUPTED:  # so Typer passes on Ctrl-C
             _interrupted()
         raise
-
-
-def _refused(error: OSError) -> OspreyDataError:
-    """What the operating system does not let us do."""
-    named = f"{error.filename}: " if error.filename else ""
-    return OspreyDataError(
-        f"{named}{error.strerror or error}", hint="Look whether it may be read or written (ls -l), and for space (df)."
-    )
 
 
 def _interrupted() -> NoReturn:

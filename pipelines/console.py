@@ -208,3 +208,11 @@ def fail(error: OspreyDataError) -> None:
     err.print(f"error: {error.message}", style="bold red", markup=False)
     if error.hint:
         err.print(error.hint, markup=False)
+
+
+def refused(error: OSError) -> OspreyDataError:
+    """What the operating system does not let us do, as a user should see it."""
+    named = f"{error.filename}: " if error.filename else ""
+    return OspreyDataError(
+        f"{named}{error.strerror or error}", hint="Look whether it may be read or written (ls -l), and for space (df)."
+    )

@@ -1,11 +1,18 @@
 """What the command line shows of a finished build: the verdict, a row in words, what differs between two builds."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
 from rich.table import Table
 from rich.text import Text
 
 from pipelines import console
-from pipelines.console_replies import plain
+from pipelines.console_replies import plain, section
+from pipelines.qa.diff.comparing import Comparison
+from pipelines.qa.diff.rows import RowChanges
+from pipelines.qa.diff.settings import Line
 from pipelines.qa.results import CheckResult, Report
+from pipelines.qa.show.finding import Place
 
 COLOURS = {"pass": "green", "warn": "yellow", "fail": "red", "not judged": "dim"}
 WORDS = {
@@ -41,3 +48,105 @@ def _checks(telling: list[CheckResult]) -> Table:
 def pictures_on_grey(why: str) -> None:
     """That the report shows masks without their pictures."""
     console.out.print(f"{why}: its regions stand on grey; give the folder of the pictures with --data", markup=False)
+
+
+def row(found: Mapping[str, Any], place: Place) -> None:
+    """A row in words: what it is, its regions, its conversation."""
+    generator = found["generator"]
+    facts = {
+        "sample": place.sample_id, "kind": found["kind"], "split": found["split"],
+        "image": f"{found['image']['path']} ({found['image_id']}), {found['width']} x {found['height']} pixels",
+        "sources": ", ".join(found["sources"]), "license": found["license"],
+        "generator": " ".join(filter(None, (generator["name"], generator["prompt"]))),
+        "shard": f"{place.file}, row {place.row}",
+    }  # fmt: skip
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in facts.items():
+        table.add_row(name, Text(plain(value)))
+    console.show(table)
+    if found["regions"]:
+        console.out.print()
+        console.show(_regions(found))
+    for message in found["messages"]:
+        section(message["role"], message["content"])
+    console.out.print()
+
+
+def _regions(found: Mapping[str, Any]) -> Table:
+    table = Table("", "category", "part of", "pixels", "of the picture", "region", box=None, pad_edge=False)
+    for column in table.columns[3:5]:
+        column.justify = "right"
+    pixels = max(1, found["width"] * found["height"])
+    for number, one in enumerate(found["regions"], 1):
+        share = f"{100 * one['area'] / pixels:.2g} %"
+        cells = (one["category"] or "(none)", one["part_of"] or "", f"{one['area']:,}", share, one["region_id"])
+        table.add_row(f"<region{number}>", *(Text(plain(cell)) for cell in cells))
+    return table
+
+
+MOST_LINES = 12
+"""Of one heading of a comparison; --json has them all."""
+
+
+def comparison(found: Comparison) -> None:
+    """What differs between two builds, the rows first."""
+    console.out.print(f"a: {found.a}\nb: {found.b}", markup=False)
+    console.show(_kinds(found))
+    for line in _examples(found.rows):
+        console.show(Text(plain(line)))
+    headings = {
+        "recipe": found.recipe, "prompts": found.prompts, "generators (rows)": found.generators,
+        "rejects (records)": found.rejects, "replies and their cost": found.costs, "checks": found.checks,
+        "versions": found.versions,
+    }  # fmt: skip
+    for heading, lines in headings.items():
+        _tell(heading, lines)
+    if None not in found.verdicts and found.verdicts[0] != found.verdicts[1]:
+        console.out.print("verdict: {} -> {}".format(*found.verdicts))
+    for note in (*found.faults, *found.notes):
+        console.out.print(plain(note), markup=False)
+    console.out.print("nothing differs" if found.equal else "the builds differ")
+
+
+def _kinds(found: Comparison) -> Table:
+    table = Table("kind", "rows", "regions", "turns", "added", "removed", "changed", "in", box=None, pad_edge=False)
+    for column in table.columns[1:-1]:
+        column.justify = "right"
+        column.no_wrap = True
+    rows = found.rows
+    for one in found.kinds:
+        columns = rows.changed_columns.get(one.kind, {})
+        table.add_row(
+            one.kind, *(f"{x:,}" if x == y else f"{x:,} -> {y:,}" for x, y in (one.rows, one.regions, one.turns)),
+            *(f"{part[one.kind]:,}" if one.kind in part else "" for part in (rows.added, rows.removed, rows.changed)),
+            ", ".join(f"{name} {count:,}" for name, count in columns.items()),
+        )  # fmt: skip
+    return table
+
+
+def _examples(rows: RowChanges) -> Iterator[str]:
+    for word, examples in (("added", rows.added_examples), ("removed", rows.removed_examples)):
+        if examples:
+            yield f"{word}, such as: {', '.join(ids[0] for ids in examples.values())}"
+    for one in rows.changed_examples[:MOST_LINES]:
+        yield f"{one.sample_id}: {'; '.join(one.details)}"
+
+
+def _tell(heading: str, lines: Sequence[Line]) -> None:
+    if not lines:
+        return
+    console.out.print(f"\n{heading}", style="bold")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for line in lines[:MOST_LINES]:
+        table.add_row(Text(plain(f"  {line.name}")), Text(plain(f"{_value(line.a)} -> {_value(line.b)}")))
+    console.show(table)
+    if len(lines) > MOST_LINES:
+        console.out.print(f"  ... {len(lines) - MOST_LINES:,} more; --json FILE has them all")
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, list | tuple):
+        return ", ".join(str(one)[:12] if len(str(one)) == 64 else str(one) for one in value) or "none"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

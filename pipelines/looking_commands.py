@@ -1,7 +1,11 @@
 """The commands that look at a finished build: audit it, report on it, draw one of its samples, compare two of them."""
 
+import io
+import os
+import re
 from collections.abc import Mapping
 
+import msgspec
 import pyarrow as pa
 
 from pipelines import console, storage
@@ -11,13 +15,16 @@ from pipelines.phases.layout import Layout
 from pipelines.phases.progress import Progress
 from pipelines.phases.unfinished import known_plan, require_finished
 from pipelines.qa.audit import audit
+from pipelines.qa.diff.comparing import compare
 from pipelines.qa.outputs import write_all
 from pipelines.qa.page.report import PAGE
 from pipelines.qa.results import REPORT, Report
+from pipelines.qa.show.drawing import draw
+from pipelines.qa.show.finding import find, row_at
 from pipelines.qa.suite.expectations import Verdict
 from pipelines.qa.suite.stored import read_judged
 from pipelines.shards.manifest import read_manifest
-from schemas.errors import BuildError
+from schemas.errors import BuildError, RecipeError
 
 PICTURES_HINT = "Give the folder below which the pictures lie: coco/train2017/ ..."
 
@@ -76,3 +83,41 @@ def _report(layout: Layout, given: str, workers: int, judged: Mapping[str, Verdi
 def embedded(layout: Layout) -> bool:
     """Whether the rows carry their pictures."""
     return bool(read_manifest(layout.out).recipe.get("images", {}).get("embed"))
+
+
+def show_sample(layout: Layout, wanted: str, given: str, to: str) -> None:
+    """Draw one sample, and tell it in words."""
+    require_finished(layout)
+    place = find(layout.out, read_manifest(layout.out), wanted)
+    path = picture_path(to, place.sample_id)
+    row = row_at(layout.out, place)
+    drawn = draw(row, pictures(layout, given))
+    stream = io.BytesIO()
+    drawn.image.save(stream, "PNG")
+    storage.write_bytes(path, stream.getvalue())
+    show.row(row, place)
+    for note in drawn.notes:
+        console.out.print(note, markup=False)
+    console.out.print(f"picture: {path}", markup=False)
+
+
+def picture_path(to: str, sample_id: str) -> str:
+    """Where the picture goes: a file, or one named after the sample, in a folder that is there or in this one."""
+    if to.lower().endswith(".png"):
+        return to
+    if to and not os.path.isdir(to):
+        raise RecipeError(f"{to} is neither a .png file nor a folder that is there", hint="Say --to FILE.png.")
+    return os.path.join(to, re.sub(r"[^\w.-]", "_", sample_id)[-100:].lstrip(".") + ".png")
+
+
+def diff(a: Layout, b: Layout, to: str) -> bool:
+    """Compare two builds; whether they are equal."""
+    require_finished(a)
+    require_finished(b)
+    with console.bars() as progress:
+        found = compare(a.out, b.out, progress)
+    show.comparison(found)
+    if to:
+        storage.write_bytes(to, msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+        console.out.print(f"all of it: {to}", markup=False)
+    return found.equal
