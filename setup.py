@@ -42,6 +42,7 @@ setup(
         "sentence-transformers",
         "sqlalchemy>=2.1",
         "tenacity",
+        "tokenizers",
         "torch>=2.14",
         "typer",
     ],
@@ -55,7 +56,7 @@ setup(
         "postgres": ["psycopg[binary]"],
         "llm-test": ["gguf", "transformers[serving]>=5.23"],
         "dev": [
-            "datasketch", "duckdb", "fastapi", "httptools", "hypothesis", "jsonschema", "mypy", "pandas-stubs",
+            "datasketch", "duckdb", "fastapi", "httptools", "hypothesis", "jsonschema", "mlcroissant>=1.1", "mypy", "pandas-stubs",
             "psutil", "psycopg[binary]", "pytest", "pytest-timeout", "pytest-xdist", "python-multipart", "ruff",
             "types-PyYAML", "uvicorn", "uvloop",
         ],
