@@ -31,6 +31,18 @@ class Measures(NamedTuple):
     """(n, 4): tight [x, y, width, height]; zeros where nothing is set or not valid."""
 
 
+class Strips(NamedTuple):
+    """Runs of ones, none of them empty, in the order of their masks: from pixel (left, top) down to (right, bottom)."""
+
+    owner: Ints
+    """Which mask each belongs to."""
+    left: Ints
+    top: Ints
+    right: Ints
+    """Column of the last pixel; beyond `left` where a run goes on at the top of the next column."""
+    bottom: Ints
+
+
 def measure(counts: pa.Array, heights: Ints, widths: Ints) -> Measures:
     """Measure masks given as an array of n compressed strings without nulls."""
     texts = counts.cast(pa.large_string())
@@ -42,6 +54,18 @@ def measure(counts: pa.Array, heights: Ints, widths: Ints) -> Measures:
     if not parts:
         return Measures(np.zeros(0, bool), np.zeros(0, np.int64), np.zeros((0, 4), np.int64))
     return Measures(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def strips(counts: pa.Array, heights: Ints, widths: Ints) -> Iterator[tuple[int, Strips]]:
+    """The runs of ones of n masks, as many masks at a time as `CHUNK` holds, after the number of the first of them.
+
+    Broken masks have none.
+    """
+    chars, borders = _characters(counts.cast(pa.large_string()))
+    for a, b in _chunks(borders):
+        runs = _runs(chars[borders[a] : borders[b]], borders[a : b + 1] - borders[a])
+        valid = _valid(runs, heights[a:b], widths[a:b])
+        yield a, _strips(runs, _ones(runs, valid), heights[a:b])
 
 
 def _characters(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], Ints]:
@@ -77,11 +101,19 @@ class _Runs(NamedTuple):
 
 def _measure(chars: npt.NDArray[np.uint8], borders: Ints, heights: Ints, widths: Ints) -> Measures:
     runs = _runs(chars, borders)
-    total = _by_mask(runs.length, runs)
-    positive = _by_mask(np.minimum(runs.length, 0), runs) == 0
-    valid = runs.readable & positive & (heights > 0) & (widths > 0) & (total == heights * widths)
-    ones = (runs.position & 1).astype(bool) & np.repeat(valid, runs.number)
+    valid = _valid(runs, heights, widths)
+    ones = _ones(runs, valid)
     return Measures(valid, _by_mask(np.where(ones, runs.length, 0), runs), _boxes(runs, ones, heights))
+
+
+def _valid(runs: _Runs, heights: Ints, widths: Ints) -> Bools:
+    positive = _by_mask(np.minimum(runs.length, 0), runs) == 0
+    fills = _by_mask(runs.length, runs) == heights * widths
+    return runs.readable & positive & (heights > 0) & (widths > 0) & fills
+
+
+def _ones(runs: _Runs, valid: Bools) -> Bools:
+    return (runs.position & 1).astype(bool) & np.repeat(valid, runs.number)
 
 
 def _runs(chars: npt.NDArray[np.uint8], borders: Ints) -> _Runs:
@@ -133,19 +165,24 @@ def _by_mask(values: Ints, runs: _Runs) -> Ints:
     return total
 
 
-def _boxes(runs: _Runs, ones: Bools, heights: Ints) -> Ints:
-    """Tight boxes: a run that reaches into the next column touches the bottom and the top."""
-    box = np.zeros((len(heights), 4), np.int64)
+def _strips(runs: _Runs, ones: Bools, heights: Ints) -> Strips:
     ends = np.cumsum(runs.length)
     ends -= np.repeat(ends[runs.heads - 1] * (runs.heads > 0), runs.number) if len(ends) else 0
     chosen = np.flatnonzero(ones & (runs.length > 0))
-    if not len(chosen):
-        return box
     owner = np.repeat(np.arange(len(heights)), runs.number)[chosen]
     height, last = heights[owner], ends[chosen] - 1
     left, top = np.divmod(last - runs.length[chosen] + 1, height)
     right, bottom = np.divmod(last, height)
-    crosses = right > left
+    return Strips(owner, left, top, right, bottom)
+
+
+def _boxes(runs: _Runs, ones: Bools, heights: Ints) -> Ints:
+    """Tight boxes: a run that reaches into the next column touches the bottom and the top."""
+    box = np.zeros((len(heights), 4), np.int64)
+    owner, left, top, right, bottom = _strips(runs, ones, heights)
+    if not len(owner):
+        return box
+    height, crosses = heights[owner], right > left
     first = np.flatnonzero(np.diff(owner, prepend=-1))
     x, y = np.minimum.reduceat(left, first), np.minimum.reduceat(np.where(crosses, 0, top), first)
     x_end = np.maximum.reduceat(right, first) + 1

@@ -68,15 +68,29 @@ class Piece:
         return _positions(self.region_rows) + 1
 
     @cached_property
+    def messages(self) -> pa.StringArray:
+        """The contents of all messages of all rows, in order."""
+        return pc.struct_field(pc.list_flatten(column(self.table, "messages")), "content")
+
+    @cached_property
+    def message_rows(self) -> Ints:
+        """(messages,): the row that each message belongs to."""
+        return pc.list_parent_indices(column(self.table, "messages")).to_numpy().astype(np.int64)
+
+    @cached_property
+    def asked(self) -> Ints:
+        """(turns,): which of `messages` ask; the next one answers."""
+        owner = self.message_rows
+        return np.flatnonzero((_positions(owner) % 2 == 0) & (np.append(owner[1:], -1) == owner))
+
+    @cached_property
     def turns(self) -> pd.DataFrame:
         """A line for each question-answer pair: `row`, `turn` (from 0 in each row), `question`, `answer`."""
-        messages = column(self.table, "messages")
-        owner = pc.list_parent_indices(messages).to_numpy().astype(np.int64)
-        content = pc.struct_field(pc.list_flatten(messages), "content").to_numpy(zero_copy_only=False)
-        place = _positions(owner)
-        asked = np.flatnonzero((place % 2 == 0) & (np.append(owner[1:], -1) == owner))
+        content = self.messages.to_numpy(zero_copy_only=False)
+        place = _positions(self.message_rows)[self.asked]
         return pd.DataFrame({
-            "row": owner[asked], "turn": place[asked] // 2, "question": content[asked], "answer": content[asked + 1],
+            "row": self.message_rows[self.asked], "turn": place // 2,
+            "question": content[self.asked], "answer": content[self.asked + 1],
         })  # fmt: skip
 
 
