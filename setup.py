@@ -15,7 +15,10 @@ setup(
     packages=find_packages(
         include=["schemas", "prompts", "pipelines", "osprey_train", "schemas.*", "pipelines.*", "osprey_train.*"]
     ),
-    package_data={"prompts": ["*.j2", "*/*", "*/*/*"], "pipelines": ["recipes/*.yaml", "qa/templates/*", "qa/suite/templates/*"]},
+    package_data={
+        "prompts": ["*.j2", "*/*", "*/*/*"],
+        "pipelines": ["recipes/*.yaml", "qa/templates/*", "qa/suite/templates/*"],
+    },
     install_requires=[
         "apache-beam>=2.77",
         "datasets>=5.2",
@@ -56,9 +59,9 @@ setup(
         "postgres": ["psycopg[binary]"],
         "llm-test": ["gguf", "transformers[serving]>=5.23"],
         "dev": [
-            "datasketch", "duckdb", "fastapi", "httptools", "hypothesis", "jsonschema", "mlcroissant>=1.1", "mypy", "pandas-stubs",
-            "psutil", "psycopg[binary]", "pytest", "pytest-timeout", "pytest-xdist", "python-multipart", "ruff",
-            "types-PyYAML", "uvicorn", "uvloop",
+            "datasketch", "duckdb", "fastapi", "httptools", "hypothesis", "jsonschema", "mlcroissant>=1.1", "mypy",
+            "pandas-stubs", "psutil", "psycopg[binary]", "pytest", "pytest-timeout", "pytest-xdist",
+            "python-multipart", "ruff", "types-PyYAML", "uvicorn", "uvloop",
         ],
     },
     entry_points={
