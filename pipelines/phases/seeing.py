@@ -17,7 +17,7 @@ from pipelines import storage
 from pipelines.generation import image_tokens
 from pipelines.generation.ask import Ask, Hooks
 from pipelines.phases.records import sample_of
-from pipelines.qa.page.gallery import stays_below
+from pipelines.qa.page.pictures import stays_below
 from pipelines.views import picture as pictures
 from pipelines.views.view import View, render, views
 from prompts import seeing as words

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from pipelines import storage
 from pipelines.qa.figures.records import Figures
-from pipelines.qa.page.report import environment, kind_lines, reason_lines
+from pipelines.qa.page.overview import kind_lines, reason_lines
+from pipelines.qa.page.report import environment
 from pipelines.qa.reading import rows_at
 from pipelines.qa.results import Report
 from pipelines.shards.manifest import Manifest, costs, read_manifest

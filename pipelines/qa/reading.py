@@ -33,19 +33,30 @@ def without_bytes(schema: pa.Schema) -> list[str]:
 
 
 def rows_at(out: str, places: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
-    """Rows by shard (relative to OUT) and number, with their pictures' bytes where they carry them."""
-    return [_row(storage.join(out, file), row) for file, row in places]
+    """Rows by shard (relative to OUT) and number, with their pictures' bytes where they carry them.
+
+    Each row group is read once. IndexError where a shard has fewer rows.
+    """
+    wanted = list(places)
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    for file in dict.fromkeys(file for file, _ in wanted):
+        rows = sorted({row for name, row in wanted if name == file})
+        found |= {(file, row): value for row, value in _rows(storage.join(out, file), rows)}
+    return [found[place] for place in wanted]
 
 
-def _row(path: str, row: int) -> dict[str, Any]:
+def _rows(path: str, rows: list[int]) -> Iterator[tuple[int, dict[str, Any]]]:
     with opened(path) as file:
-        for group in range(file.metadata.num_row_groups):
-            rows = file.metadata.row_group(group).num_rows
-            if row < rows:
-                found: dict[str, Any] = file.read_row_group(group).slice(row, 1).to_pylist()[0]
-                return found
-            row -= rows
-    raise IndexError(f"{path} has fewer rows")
+        first = 0
+        for group in range(file.num_row_groups):
+            after = first + file.metadata.row_group(group).num_rows
+            mine = [row for row in rows if first <= row < after]
+            if mine:
+                values = file.read_row_group(group).take([row - first for row in mine]).to_pylist()
+                yield from zip(mine, values, strict=True)
+            first = after
+        if rows and rows[-1] >= first:
+            raise IndexError(f"{path} has fewer rows")
 
 
 def column_pieces(path: str, columns: list[str]) -> Iterator[pa.Table]:

@@ -83,7 +83,14 @@ def _place(mask: Bools, radius: int, taken: Sequence[tuple[int, int]], cost: _Co
     ]
     index = min(scored)[1]
     (x, y), _ = choices[index]
-    return Badge(x, y, at if index else None)
+    return Badge(x, y, _nearest(mask, x, y) if index else None)
+
+
+def _nearest(mask: Bools, x: int, y: int) -> tuple[int, int]:
+    """The set pixel nearest to a place."""
+    rows, columns = np.nonzero(mask)
+    index = int(np.argmin((columns - x) ** 2 + (rows - y) ** 2))
+    return int(columns[index]), int(rows[index])
 
 
 def _around(

@@ -1,37 +1,42 @@
-"""Rows as a page shows them: picture with numbered masks beside the conversation."""
+"""Rows as a page shows them: picture with numbered masks beside the conversation, and what checks find in them."""
 
-import base64
-import io
-import posixpath
 import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import PIL.Image
+import pyarrow as pa
 
-from pipelines import storage
-from pipelines.qa.page.drawing import draw_regions, grey
-from pipelines.views.colours import colour
-from schemas import rle
+from pipelines.qa.checks import catalog
+from pipelines.qa.checks.base import RowCheck
+from pipelines.qa.page.pictures import Picture, Wanted, picture
+from pipelines.qa.pieces import Piece
+from pipelines.qa.suite.frame import complete_rows
+from pipelines.views.colours import colour, ink
+from schemas.columns import SHARD
 from schemas.records import Mask
 
-LONGEST = 480
-"""Pixels of a picture's longer side."""
-_SHORTEST = 320
-"""Pixels of a longer side below which pictures are enlarged."""
-_MOST_PIXELS = 50_000_000
-"""Masks of larger images are not drawn."""
-
-_NOTHING = rle.encode(np.zeros((1, 1)))
+FOLDED_WORDS = 150
+"""Words of a message beyond which it is folded behind its first ones."""
+_HEAD_WORDS = 40
+_MOST_CHARS = 80_000
+"""Of a message on the page."""
+_ID_CHARS = 26
+"""Of a region's id in a legend; longer ones show their end."""
 
 _NAME = re.compile(r"<region(\d{1,4})>")
 
+Faults = Mapping[str, str]
+"""What is wrong with a row, by check."""
+
 
 class Span(NamedTuple):
-    """A piece of text; `colour` where it names a region."""
+    """A piece of text; `number` where it names a region, else 0."""
 
     text: str
     colour: str
+    number: int
 
 
 class Turn(NamedTuple):
@@ -39,6 +44,9 @@ class Turn(NamedTuple):
 
     role: str
     spans: list[Span]
+    head: list[Span]
+    """The first words of a long one, behind which the rest is folded."""
+    words: int
 
 
 class Label(NamedTuple):
@@ -46,10 +54,12 @@ class Label(NamedTuple):
 
     number: int
     colour: str
+    ink: str
     category: str
     part_of: str
     source: str
     region_id: str
+    short_id: str
     area: str
     """Share of the image, such as 3.1 %."""
 
@@ -57,34 +67,37 @@ class Label(NamedTuple):
 class Card(NamedTuple):
     """One row."""
 
+    kind: str
     sample_id: str
     image_id: str
     split: str
     generator: str
     license: str
-    sources: str
-    picture: str
-    """JPEG as a data URI."""
-    note: str
-    """What is not as one would expect of the picture."""
+    sources: list[str]
+    picture: Picture
     labels: list[Label]
     turns: list[Turn]
+    faults: Faults
+    sampled: bool
+    """Whether it belongs to the fixed sample of its kind; else it is here for its faults."""
 
 
-def card(row: dict[str, Any], data: str | None) -> Card:
-    """A row of a shard (all columns) as it is shown; pictures come from the row or from below `data`."""
-    image, note = _picture(row, data)
-    masks = [Mask(size=tuple(region["mask"]["size"]), counts=region["mask"]["counts"]) for region in row["regions"]]
-    readable = [_readable(mask) for mask in masks]
-    drawn = draw_regions(
-        _enlarged(image), [m if good else _NOTHING for m, good in zip(masks, readable, strict=True)], longest=LONGEST
-    )
+def card(row: Mapping[str, Any], data: str | None, faults: Faults | None = None, *, sampled: bool = True) -> Card:
+    """A row of a shard (all columns) as it is shown; pictures come from the row or from below `data`.
+
+    Whatever is missing in a broken row is shown as missing.
+    """
+    regions = [region or {} for region in row["regions"] or []]
+    image = row["image"] or {}
+    wanted = Wanted(image.get("bytes"), [image.get("path") or ""], row["width"] or 0, row["height"] or 0)
     return Card(
-        sample_id=row["sample_id"], image_id=row["image_id"], split=row["split"], generator=row["generator"]["name"],
-        license=row["license"], sources=", ".join(row["sources"]), picture=_data_uri(drawn),
-        note=note if all(readable) else "a mask cannot be read; it and its number are not drawn",
-        labels=[_label(number, region, row) for number, region in enumerate(row["regions"], 1)],
-        turns=[Turn(message["role"], spans(message["content"])) for message in row["messages"]],
+        kind=_text(row["kind"]), sample_id=_text(row["sample_id"]), image_id=_text(row["image_id"]),
+        split=_text(row["split"]), generator=_text((row["generator"] or {}).get("name")),
+        license=_text(row["license"]), sources=[_text(one) for one in row["sources"] or []],
+        picture=picture(wanted, [_mask(region) for region in regions], data),
+        labels=[_label(number, region, row) for number, region in enumerate(regions, 1)],
+        turns=[_turn(one or {}) for one in row["messages"] or []],
+        faults=faults or {}, sampled=sampled,
     )  # fmt: skip
 
 
@@ -92,69 +105,63 @@ def spans(text: str) -> list[Span]:
     """The text cut at the names of regions."""
     parts = _NAME.split(text)
     return [
-        Span(f"<region{part}>", colour(int(part) or 1)) if place % 2 else Span(part, "")
+        Span(f"<region{part}>", colour(int(part) or 1), int(part)) if place % 2 else Span(part, "", 0)
         for place, part in enumerate(parts)
         if part
     ]
 
 
-def _label(number: int, region: dict[str, Any], row: dict[str, Any]) -> Label:
-    share = 100 * region["area"] / max(1, row["width"] * row["height"])
+def turn(role: str, text: str) -> Turn:
+    """A message, folded where it is long; what a page cannot hold is left out, and it says so."""
+    words = text.split()
+    if len(text) > _MOST_CHARS:
+        text = f"{text[:_MOST_CHARS]} ... ({len(text) - _MOST_CHARS:,} more characters are in the shard)"
+    folded = len(words) > FOLDED_WORDS or len(text) > 12 * FOLDED_WORDS
+    head = spans(" ".join(words[:_HEAD_WORDS])[: 12 * _HEAD_WORDS]) if folded else []
+    return Turn(role, spans(text), head, len(words))
+
+
+def faults_of(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """What the checks of single rows say of each row, by check; broken rows are not judged."""
+    table = pa.Table.from_pylist([dict(row) for row in rows], schema=SHARD)
+    whole = np.flatnonzero(complete_rows(table))
+    found: list[dict[str, str]] = [{} for _ in rows]
+    kinds: dict[str, list[int]] = defaultdict(list)
+    for index in whole.tolist():
+        kinds[rows[index]["kind"]].append(index)
+    for kind, indices in kinds.items():
+        piece = Piece(kind, "", "", np.array(indices), table.take(pa.array(indices)))
+        for check in _row_checks():
+            for fault in check.faults(piece).found:
+                found[indices[fault.row]].setdefault(check.spec.name, fault.detail)
+    return found
+
+
+def _row_checks() -> Iterable[RowCheck]:
+    return [check for check in catalog.new_checks() if isinstance(check, RowCheck)]
+
+
+def _turn(message: Mapping[str, Any]) -> Turn:
+    return turn(_text(message.get("role")), _text(message.get("content")))
+
+
+def _text(value: object) -> str:
+    return "(none)" if value is None else str(value)
+
+
+def _mask(region: Mapping[str, Any]) -> Mask | None:
+    mask = region.get("mask") or {}
+    size, counts = mask.get("size"), mask.get("counts")
+    if not size or None in size or counts is None:
+        return None
+    return Mask(size=tuple(size), counts=counts)
+
+
+def _label(number: int, region: Mapping[str, Any], row: Mapping[str, Any]) -> Label:
+    area, name = region.get("area") or 0, _text(region.get("region_id"))
+    share = 100 * area / max(1, (row["width"] or 0) * (row["height"] or 0))
+    short = name if len(name) <= _ID_CHARS else f"\N{HORIZONTAL ELLIPSIS}{name[-_ID_CHARS:]}"
     return Label(
-        number, colour(number), region["category"], region["part_of"], region["source"], region["region_id"],
-        f"{share:.1f} %" if share >= 0.1 else f"{region['area']} px",
+        number, colour(number), ink(number), region.get("category") or "", region.get("part_of") or "",
+        _text(region.get("source")), name, short, f"{share:.1f} %" if share >= 0.1 else f"{area} px",
     )  # fmt: skip
-
-
-def _picture(row: dict[str, Any], data: str | None) -> tuple[PIL.Image.Image, str]:
-    """The picture, or grey in its place with the reason."""
-    blank = grey(*_fitted(row["width"], row["height"]))
-    content, path = row["image"]["bytes"], row["image"]["path"] or ""
-    if content is None and data is None:
-        return blank, "no DATA was given: masks on grey"
-    if content is None and not stays_below(path):
-        return blank, f"the path {path!r} leaves DATA: masks on grey"
-    try:
-        content = storage.read_bytes(storage.join(data or "", path)) if content is None else content
-        image = PIL.Image.open(io.BytesIO(content))
-        image.draft("RGB", (2 * LONGEST, 2 * LONGEST))
-        image.load()
-    except FileNotFoundError:
-        return blank, f"{path} is not under DATA: masks on grey"
-    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
-        return blank, f"{path} cannot be read ({type(error).__name__}): masks on grey"
-    return image, ""
-
-
-def stays_below(path: str) -> bool:
-    """Whether a relative path, as written in a shard, stays below the folder it is relative to."""
-    plain = posixpath.normpath(path.replace("\\", "/"))
-    return bool(path) and "://" not in path and not plain.startswith(("/", "..")) and not re.match(r"[A-Za-z]:", plain)
-
-
-def _fitted(width: int, height: int) -> tuple[int, int]:
-    scale = min(1.0, LONGEST / max(width, height, 1))
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _enlarged(image: PIL.Image.Image) -> PIL.Image.Image:
-    """A thumbnail in whole multiples of its pixels, so that numbers can be read on it."""
-    times = _SHORTEST // max(image.size)
-    return (
-        image.resize((image.width * times, image.height * times), PIL.Image.Resampling.NEAREST) if times > 1 else image
-    )
-
-
-def _readable(mask: Mask) -> bool:
-    """Whether pycocotools may be given the mask; it reads broken ones beyond their end."""
-    try:
-        rle.check_runs(rle.runs(mask.counts), mask.size)
-    except ValueError:
-        return False
-    return 0 < mask.size[0] * mask.size[1] <= _MOST_PIXELS
-
-
-def _data_uri(image: PIL.Image.Image) -> str:
-    stream = io.BytesIO()
-    image.save(stream, "JPEG", quality=82)
-    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
