@@ -31,7 +31,19 @@ def add_to(app: typer.Typer) -> None:
     app.command()(diff)
 
 
-def report(out: Folder, data: Pictures = "", workers: Workers = 1) -> None:
+def report(
+    out: Folder,
+    data: Pictures = "",
+    workers: Workers = 1,
+    fiftyone: Annotated[
+        str,
+        typer.Option(
+            help="Folder for a COCO file of all regions with their masks, and the lines of Python with which FiftyOne "
+            "opens it. Pictures are not copied.",
+            show_default=False,
+        ),
+    ] = "",
+) -> None:
     """Look at all of a finished build: OUT/qa/index.html to open in a browser, and a dataset card.
 
     One pass over the shards counts and checks everything; page (OUT/qa/index.html), card (OUT/README.md), Croissant
@@ -41,7 +53,7 @@ def report(out: Folder, data: Pictures = "", workers: Workers = 1) -> None:
     """
     from pipelines import looking_commands
 
-    looking_commands.report(_layout(out), data, workers)
+    looking_commands.report(_layout(out), data, workers, fiftyone)
 
 
 def validate(out: Folder, data: Pictures = "", workers: Workers = 1) -> None:

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from pipelines import console
 from pipelines.console_replies import plain, section
+from pipelines.exchange.coco_export import SCRIPT, Written
 from pipelines.qa.diff.comparing import Comparison
 from pipelines.qa.diff.rows import RowChanges
 from pipelines.qa.diff.settings import Line
@@ -48,6 +49,15 @@ def _checks(telling: list[CheckResult]) -> Table:
 def pictures_on_grey(why: str) -> None:
     """That the report shows masks without their pictures."""
     console.out.print(f"{why}: its regions stand on grey; give the folder of the pictures with --data", markup=False)
+
+
+def coco(written: Written, to: str) -> None:
+    """What the COCO file holds, what not, and how FiftyOne opens it."""
+    console.out.print(f"{to}: {written.regions:,} regions on {written.images:,} pictures, as COCO", markup=False)
+    for why, count in sorted(written.left_out.items()):
+        console.out.print(f"{count:,} {why}: left out", markup=False)
+    console.out.print(f"to open it (python {to}/{SCRIPT}, or with pip install fiftyone):", markup=False)
+    console.out.print(written.lines, markup=False)
 
 
 def row(found: Mapping[str, Any], place: Place) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipelines import console, storage
 from pipelines import console_looking as show
+from pipelines.exchange import coco_export
 from pipelines.options import check_data
 from pipelines.phases.layout import Layout
 from pipelines.phases.progress import Progress
@@ -23,19 +24,31 @@ from pipelines.qa.show.drawing import draw
 from pipelines.qa.show.finding import find, row_at
 from pipelines.qa.suite.expectations import Verdict
 from pipelines.qa.suite.stored import read_judged
-from pipelines.shards.manifest import read_manifest
+from pipelines.shards.manifest import Manifest, read_manifest
 from schemas.errors import BuildError, RecipeError
 
 PICTURES_HINT = "Give the folder below which the pictures lie: coco/train2017/ ..."
 
 
-def report(layout: Layout, given: str, workers: int) -> None:
+def report(layout: Layout, given: str, workers: int, fiftyone: str) -> None:
     """Everything that is written of a finished build; that a check fails is told and no error.
 
     What the suite said of a shard is taken as said, unless the shard has changed since.
     """
     require_finished(layout)
-    _report(layout, given, workers, read_judged(layout.out, read_manifest(layout.out)))
+    manifest = read_manifest(layout.out)
+    _report(layout, given, workers, read_judged(layout.out, manifest))
+    if fiftyone:
+        _export_coco(layout, given, fiftyone.rstrip("/"), manifest)
+
+
+def _export_coco(layout: Layout, given: str, to: str, manifest: Manifest) -> None:
+    data = pictures(layout, given)
+    if data is None and not embedded(layout):
+        raise RecipeError("where the pictures lie is not known", hint=f"{PICTURES_HINT} Say so with --data.")
+    with console.bars() as progress:
+        written = coco_export.write(layout.out, to, None if embedded(layout) else data, manifest, progress)
+    show.coco(written, to)
 
 
 def validate(layout: Layout, given: str, workers: int) -> None:

@@ -10,7 +10,6 @@ from pipelines.qa.results import REPORT, Report
 from pipelines.shards.manifest import KindTotals, Manifest
 from schemas.records import Record
 
-NOTHING = None
 _SPENT = ("calls", "failed", "prompt_tokens", "completion_tokens", "cost_usd")
 
 
@@ -44,8 +43,8 @@ def generators(a: Manifest, b: Manifest) -> list[Line]:
 
 
 def rejects(a: Manifest, b: Manifest) -> list[Line]:
-    """Records by stage, source and reason."""
-    return lines(_rejects(a), _rejects(b))
+    """Records by stage, source and reason; the largest difference first."""
+    return sorted(lines(_rejects(a), _rejects(b)), key=lambda line: -abs((line.a or 0) - (line.b or 0)))
 
 
 def costs(a: Manifest, b: Manifest) -> list[Line]:
@@ -54,8 +53,10 @@ def costs(a: Manifest, b: Manifest) -> list[Line]:
 
 
 def checks(a: Report | None, b: Report | None) -> list[Line]:
-    """Outcome and figures of each check, where both builds have a report."""
-    return lines(_checks(a), _checks(b)) if a and b else []
+    """Outcome and figures of each check that found something in either build, where both have a report."""
+    quiet = "pass, 0 of "
+    found = lines(_checks(a), _checks(b)) if a and b else []
+    return [line for line in found if not (str(line.a).startswith(quiet) and str(line.b).startswith(quiet))]
 
 
 def stored_report(out: str, name: str) -> tuple[Report | None, str]:
