@@ -2,14 +2,13 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from pipelines.qa.checks import catalog
-from pipelines.qa.checks.base import RowCheck
+from pipelines.qa.checks.catalog import row_checks
 from pipelines.qa.page.pictures import Picture, Wanted, picture
 from pipelines.qa.pieces import Piece
 from pipelines.qa.suite.frame import complete_rows
@@ -131,14 +130,10 @@ def faults_of(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         kinds[rows[index]["kind"]].append(index)
     for kind, indices in kinds.items():
         piece = Piece(kind, "", "", np.array(indices), table.take(pa.array(indices)))
-        for check in _row_checks():
+        for check in row_checks():
             for fault in check.faults(piece).found:
                 found[indices[fault.row]].setdefault(check.spec.name, fault.detail)
     return found
-
-
-def _row_checks() -> Iterable[RowCheck]:
-    return [check for check in catalog.new_checks() if isinstance(check, RowCheck)]
 
 
 def _turn(message: Mapping[str, Any]) -> Turn:
