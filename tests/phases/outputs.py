@@ -9,9 +9,10 @@ import pyarrow.dataset as ds
 
 
 def fingerprint(out: str) -> dict[str, str]:
-    """SHA-256 of every shard, of the rejects and of the manifest."""
+    """SHA-256 of every shard, of the rejects, of the manifest and of the lists beside it."""
     root = pathlib.Path(out)
-    files = [root / "manifest.json", *root.glob("data/**/*.parquet"), *root.glob("rejects/*.parquet")]
+    files = [root / "manifest.json", *root.glob("data/**/*.parquet"), *root.glob("rejects/*.parquet"),
+             *root.glob("qa/*.parquet")]  # fmt: skip
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

@@ -1,6 +1,6 @@
 """What a check of the content is, and how it keeps its evidence."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol, Self
 
 from pipelines.qa.pieces import Piece
@@ -32,6 +32,8 @@ class Scene(NamedTuple):
     data: str | None
     """Folder of the raw data, where it is known."""
     manifest: Manifest
+    progress: Callable[[str, int, int], None] | None = None
+    """As `qa.audit.Progress`, for checks that take long."""
 
 
 class Finding(NamedTuple):

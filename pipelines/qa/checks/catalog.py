@@ -12,6 +12,7 @@ from pipelines.qa.checks.english import English
 from pipelines.qa.checks.leakage import AdmittedImages, ExcludedImages
 from pipelines.qa.checks.near_answers import NearAnswers
 from pipelines.qa.checks.openings import Openings
+from pipelines.qa.checks.pictures import EvaluationPictures, NearPictures, PicturesOfSplits
 from pipelines.qa.checks.seen import ImageCheck, SeenImages
 from pipelines.qa.checks.speech import Boilerplate, Refusals
 
@@ -30,7 +31,13 @@ CONTENT: tuple[Callable[[], Check], ...] = (
 )
 
 
-IMAGES: tuple[Callable[[SeenImages | None], ImageCheck], ...] = (ExcludedImages, AdmittedImages)
+IMAGES: tuple[Callable[[SeenImages | None], ImageCheck], ...] = (
+    NearPictures,
+    ExcludedImages,
+    AdmittedImages,
+    EvaluationPictures,
+    PicturesOfSplits,
+)
 """Checks of images; the first one looks for all of them."""
 
 

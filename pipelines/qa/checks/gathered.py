@@ -118,3 +118,8 @@ def named(place: Place, row: dict[str, Any], detail: str) -> Evidence:
 def quoted(text: str, most: int = 160) -> str:
     """The beginning of a text, in quotation marks."""
     return f'"{text}"' if len(text) <= most else f'"{text[:most]}..."'
+
+
+def counted(number: int, what: str) -> str:
+    """`1 group`, `2 groups`."""
+    return f"{number:,} {what}{'s' * (number != 1)}"

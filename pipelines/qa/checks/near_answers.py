@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipelines.builders.context import TEMPLATE
 from pipelines.qa.checks.base import KEPT, Finding, Scene, Spec
-from pipelines.qa.checks.gathered import Gathered, Hashes, Numbers, hashed, looked_up, named, quoted
+from pipelines.qa.checks.gathered import Gathered, Hashes, Numbers, counted, hashed, looked_up, named, quoted
 from pipelines.qa.checks.grouping import Groups
 from pipelines.qa.checks.minhash import PERMUTATIONS, Signatures, alike, plain, signatures, word_counts
 from pipelines.qa.pieces import Piece
@@ -144,7 +144,7 @@ def _note(written: _Alike, by_design: _Alike) -> str:
     if written.failed:
         sizes = written.groups.sizes(written.counts)[written.at_fault]
         groups = len(np.unique(written.groups.labels[written.at_fault]))
-        told.append(f"{groups:,} group{'s' * (groups > 1)}, the largest of {sizes.max():,} answers")
+        told.append(f"{counted(groups, 'group')}, the largest of {sizes.max():,} answers")
     if not written.answers:
         told.append(f"no answer of {WORDS} words or more was written by a model or taken over")
     if by_design.answers:

@@ -73,6 +73,8 @@ class SeenImages:
         self.splits: dict[str, HashSet] = defaultdict(HashSet)
         self.sources: dict[str, HashSet] = defaultdict(HashSet)
         """By source: the images of the rows that rest on it."""
+        self.memo: Any = None
+        """What checks that share this have worked out together."""
 
     def add(self, piece: Piece) -> None:
         """Take note of a piece."""
