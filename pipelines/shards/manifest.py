@@ -191,7 +191,7 @@ def _cost(kind: str, totals: KindTotals, entry: KindEntry | None) -> KindCost:
 def damaged_files(out: str, manifest: Manifest) -> dict[str, str]:
     """Shards that are not what the manifest says, by path, with what is wrong (`missing` or what changed)."""
     files = [file for kind in manifest.kinds.values() for file in kind.files]
-    found = {file.path: _damage(storage.join(out, file.path), file) for file in files}
+    found = {file.path: damage(storage.join(out, file.path), file) for file in files}
     return {path: damage for path, damage in found.items() if damage}
 
 
@@ -210,7 +210,8 @@ def verify_files(out: str, manifest: Manifest) -> None:
         )
 
 
-def _damage(path: str, entry: FileEntry) -> str:
+def damage(path: str, entry: FileEntry) -> str:
+    """How the file at a path differs from what the manifest says of it; empty where it does not."""
     fs, name = fsspec.url_to_fs(path)
     if not fs.exists(name):
         return "missing"

@@ -5,6 +5,7 @@ Eight bytes an id are kept, so that millions fit; names are looked up again only
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -26,12 +27,18 @@ class CrossChecks:
 
     def __init__(self) -> None:
         self._ids: dict[str, list[Hashes]] = defaultdict(list)
-        self._images: dict[str, dict[str, list[Hashes]]] = defaultdict(lambda: defaultdict(list))
+        self._images: dict[str, dict[str, list[Hashes]]] = {}
 
     def add(self, file: str, split: str, piece: pa.Table) -> None:
         """Take note of the ids of a piece (columns `sample_id`, `image_id`) of a file of a split."""
         self._ids[file].append(_hashes(piece["sample_id"]))
-        self._images[split][file].append(np.unique(_hashes(piece["image_id"])))
+        self._images.setdefault(split, {}).setdefault(file, []).append(np.unique(_hashes(piece["image_id"])))
+
+    def merge(self, other: Self) -> None:
+        """Add what another one saw, of other files."""
+        self._ids.update(other._ids)
+        for split, files in other._images.items():
+            self._images.setdefault(split, {}).update(files)
 
     def failures(self, out: str) -> list[Failure]:
         """The failures, once all is added."""

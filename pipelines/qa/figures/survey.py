@@ -12,7 +12,6 @@ from pipelines.qa.figures.kinds import CONTEXT, IMAGE_TOKENS, REGION_TOKENS, Kin
 from pipelines.qa.figures.names import Names, vocabulary
 from pipelines.qa.figures.records import Cell, Figures
 from pipelines.qa.figures.regions import Regions, shapes
-from pipelines.qa.figures.terms import Terms
 from pipelines.qa.figures.words import TOKENIZER
 from pipelines.qa.pieces import Piece, column
 
@@ -31,14 +30,12 @@ class Survey:
         self._cells: dict[_Key, Counter[str]] = defaultdict(Counter)
         self._licenses: Counter[str] = Counter()
         self._region_sources: Counter[str] = Counter()
-        self._terms = Terms()
         self._kinds: dict[str, KindSurvey] = defaultdict(KindSurvey)
         self._regions = Regions()
         self._attributes = Names()
 
     def add(self, piece: Piece) -> None:
         """Take note of a piece."""
-        self._terms.add(piece)
         self._licenses.update(_counted(column(piece.table, "license")))
         self._region_sources.update(_counted(pc.struct_field(piece.regions, "source")))
         for key, counts in _cells(piece):
@@ -51,7 +48,6 @@ class Survey:
 
     def merge(self, other: Self) -> None:
         """Add what another one saw."""
-        self._terms.merge(other._terms)
         self._licenses.update(other._licenses)
         self._region_sources.update(other._region_sources)
         for key, counts in other._cells.items():
@@ -80,8 +76,7 @@ class Survey:
             vanishing=self._regions.vanishing(), categories=self._regions.categories(), parts=self._regions.parts(),
             attributes=vocabulary(self._attributes.counted(), self._attributes.lexicon),
             licenses=_ranked(self._licenses), row_sources=_ranked(row_sources),
-            region_sources=_ranked(self._region_sources),
-            kind_licenses=self._terms.licenses(), prompts=self._terms.prompts(), context=CONTEXT,
+            region_sources=_ranked(self._region_sources), context=CONTEXT,
             tokenizer=f"{TOKENIZER}, {IMAGE_TOKENS:,} tokens of the picture and {REGION_TOKENS} of each region;"
             " without what the form of the chat adds",
         )  # fmt: skip
