@@ -5,8 +5,11 @@ fault in its test.
 from collections.abc import Callable
 
 from pipelines.qa.checks.base import Check, RowCheck, Spec
+from pipelines.qa.checks.categories import Categories
 from pipelines.qa.checks.cleanness import Names, Script, Slurs
+from pipelines.qa.checks.colours import Colours
 from pipelines.qa.checks.coordinates import Coordinates, Sources
+from pipelines.qa.checks.counts import Counts
 from pipelines.qa.checks.duplicates import RepeatedPairs
 from pipelines.qa.checks.english import English
 from pipelines.qa.checks.leakage import AdmittedImages, ExcludedImages
@@ -14,11 +17,19 @@ from pipelines.qa.checks.near_answers import NearAnswers
 from pipelines.qa.checks.openings import Openings
 from pipelines.qa.checks.pictures import EvaluationPictures, NearPictures, PicturesOfSplits
 from pipelines.qa.checks.seen import ImageCheck, SeenImages
+from pipelines.qa.checks.sides import Sides
 from pipelines.qa.checks.speech import Boilerplate, Refusals
+from pipelines.qa.checks.yes_no import Balance, YesNo
 
 CONTENT: tuple[Callable[[], Check], ...] = (
     RepeatedPairs,
     NearAnswers,
+    Categories,
+    Sides,
+    Counts,
+    Colours,
+    YesNo,
+    Balance,
     Coordinates,
     Sources,
     Refusals,
