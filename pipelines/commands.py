@@ -263,7 +263,7 @@ def _assemble(plan: Plan, layout: Layout, asking: Asking, running: Running) -> N
         written = write_shards(plan, layout, store, running=running, progress=progress)
         manifest = finish(plan, layout, store, written)
         judged = {one.file.path: one.verdict for one in written}
-        report = looking.look(layout, plan.data, progress, judged)
+        report = looking.look(layout, plan.data, progress, judged, running.workers)
     console.show_manifest(manifest)
     show.costs(manifest)
     looking.tell(layout, report)

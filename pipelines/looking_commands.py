@@ -57,9 +57,11 @@ def validate(layout: Layout, given: str, workers: int) -> None:
     _report(layout, given, workers, {}).require()
 
 
-def look(layout: Layout, data: str | None, progress: Progress, judged: Mapping[str, Verdict] | None = None) -> Report:
-    """One pass over the shards, and all that is written from it. `judged` as in `audit`."""
-    found = audit(layout.out, data, progress, judged)
+def look(
+    layout: Layout, data: str | None, progress: Progress, judged: Mapping[str, Verdict] | None = None, workers: int = 1
+) -> Report:
+    """One pass over the shards, and all that is written from it. `judged` and `workers` as in `audit`."""
+    found = audit(layout.out, data, progress, judged, workers)
     try:
         write_all(layout.out, found, data)
     except (OSError, KeyError, pa.ArrowException) as error:
@@ -86,7 +88,7 @@ def _report(layout: Layout, given: str, workers: int, judged: Mapping[str, Verdi
     storage.make_folder(storage.join(layout.out, REPORT.split("/")[0]))
     data = pictures(layout, given)
     with console.bars() as progress:
-        found = look(layout, data, progress, judged)
+        found = look(layout, data, progress, judged, workers)
     if data is None and not embedded(layout):
         show.pictures_on_grey("where the pictures lie is not known")
     tell(layout, found)

@@ -91,7 +91,7 @@ def _script(folder: str) -> str:
     return (
         f"import {modules}\n"
         f"dataset = fo.Dataset.from_dir({folder}, fo.types.COCODetectionDataset, "
-        f'data_path="{DATA_LIST}", labels_path="{LABELS}", label_types="segmentations")\n'
+        f'data_path="{DATA_LIST}", labels_path="{LABELS}", label_types="segmentations", dynamic=True)\n'
         "fo.launch_app(dataset).wait()\n"
     )
 
