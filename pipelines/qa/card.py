@@ -1,46 +1,35 @@
-"""OUT/README.md: the dataset card, in the Hugging Face Hub's format, so that the folder loads by kind."""
+"""OUT/README.md: the dataset card, in the Hugging Face Hub's format, so that the folder loads by kind.
+
+Its figures are those of the report (`qa/report.json`), as the page shows them; its faults are what was measured.
+"""
 
 import json
 from typing import Any, NamedTuple
 
 from pipelines import storage
+from pipelines.qa import faults
 from pipelines.qa.figures.records import Figures
 from pipelines.qa.page.overview import kind_lines, reason_lines
 from pipelines.qa.page.report import environment
+from pipelines.qa.provenance import citations, source_lines, strictest_of
 from pipelines.qa.reading import rows_at
 from pipelines.qa.results import Report
-from pipelines.shards.manifest import Manifest, costs, read_manifest
-from pipelines.sources import SOURCES, osprey_724k
-from schemas.licenses import FROM_FREE_TO_STRICT, strictest
+from pipelines.shards.manifest import KindEntry, Manifest, costs, read_manifest
+from schemas.licenses import FROM_FREE_TO_STRICT
+from schemas.records import IMPORTED
 
 CARD = "README.md"
 LONGEST_TEXT = 300
 """Characters of a message in an example."""
+LONGEST_CELL = 200
+"""Characters of a fault's example in a table."""
 MOST = 3
 """Regions and question-answer pairs of an example."""
 
 _ON_HUB = {"CC-BY-4.0": "cc-by-4.0", "CC-BY-NC-4.0": "cc-by-nc-4.0"}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-
-OSPREY = """@inproceedings{yuan2024osprey,
-  title={Osprey: Pixel Understanding with Visual Instruction Tuning},
-  author={Yuan, Yuqian and Li, Wentong and Liu, Jian and Tang, Dongqi and Luo, Xinjie and Qin, Chi and Zhang, Lei and
-          Zhu, Jianke},
-  booktitle={CVPR}, year={2024}
-}"""
-
-
-class SourceLine(NamedTuple):
-    """A source in the card's table; empty texts where it is none of ours."""
-
-    name: str
-    title: str
-    homepage: str
-    license: str
-    note: str
-    rows: int
-    masks: int
-    citation: str
+_WITHOUT_PROVIDER = {"template"}
+"""Who writes without terms of their own."""
 
 
 def write_card(out: str, report: Report) -> str:
@@ -51,29 +40,57 @@ def write_card(out: str, report: Report) -> str:
     """
     manifest = read_manifest(out)
     figures = report.figures
-    sources = [_source_line(name, figures, manifest) for name in figures.row_sources]
-    total = sum(entry.rows for entry in manifest.kinds.values())
+    sources = source_lines(figures, manifest)
     made = environment()
     made.filters["cell"] = _cell
+    made.filters["cut"] = lambda text: _cut(str(text), LONGEST_CELL)
     text = made.get_template("card.md").render(
-        manifest=manifest, kinds=kind_lines(manifest, figures), reasons=reason_lines(manifest.ledger), total=total,
-        configs=_configs(manifest), loaded=_loaded(manifest), size=_size(total), sources=sources,
-        hub_license=_hub_license(figures), examples=_examples(out, figures), osprey=OSPREY,
-        licenses=list(figures.licenses.items()), costs=costs(manifest),
+        manifest=manifest, report=report, figures=figures, kinds=kind_lines(manifest, figures),
+        reasons=reason_lines(manifest.ledger), loaded=_loaded(manifest), sources=sources,
+        examples=_examples(out, figures), citations=citations(sources), kind_licenses=figures.kind_licenses,
+        costs=costs(manifest), settings=_settings(manifest), outcomes=faults.outcomes(report),
+        found=faults.fault_lines(report), unjudged=faults.not_judged(report), leaks=faults.leak_sets(report),
+        shapes=faults.shapes(figures), remarks=faults.remarks(report), uses=_uses(figures),
     )  # fmt: skip
     path = storage.join(out, CARD)
-    storage.write_bytes(path, text.encode())
+    storage.write_bytes(path, f"---\n{front_matter(manifest, figures)}\n---\n{text}".encode())
     return path
 
 
-def _configs(manifest: Manifest) -> list[tuple[str, list[tuple[str, str]]]]:
-    """(kind, [(split, glob)]) of the kinds with rows; JSON strings, which YAML reads as they are."""
-    found = []
-    for kind, entry in sorted(manifest.kinds.items()):
-        splits = sorted({file.path.rpartition("/")[2].split("-")[0] for file in entry.files})
-        if entry.rows:
-            found.append((kind, [(split, f"data/{kind}/{split}-*.parquet") for split in splits]))
-    return found
+def front_matter(manifest: Manifest, figures: Figures) -> str:
+    """The card's YAML, by the Hub's own class."""
+    from huggingface_hub import DatasetCardData
+
+    filled = {kind: entry for kind, entry in sorted(manifest.kinds.items()) if entry.rows}
+    configs = [{"config_name": kind, "data_files": _data_files(kind, entry)} for kind, entry in filled.items()]
+    data = DatasetCardData(
+        pretty_name=" ".join(f"Osprey-Data {manifest.recipe.get('name', '')}".split()),
+        license=_hub_license(figures), language=["en"],
+        task_categories=["image-text-to-text", "visual-question-answering"],
+        tags=["region-understanding", "segmentation-masks", "mask-text", "instruction-tuning", "croissant"],
+        size_categories=[_size(sum(entry.rows for entry in filled.values()))], configs=configs or None,
+        dataset_info=[_info(kind, entry) for kind, entry in filled.items()] or None,
+    )  # fmt: skip
+    return data.to_yaml()
+
+
+def _data_files(kind: str, entry: KindEntry) -> list[dict[str, str]]:
+    return [{"split": split, "path": f"data/{kind}/{split}-*.parquet"} for split in _rows_by_split(entry)]
+
+
+def _info(kind: str, entry: KindEntry) -> dict[str, Any]:
+    """What loaders compare with what they read: the number of rows."""
+    splits = [{"name": split, "num_examples": rows} for split, rows in _rows_by_split(entry).items()]
+    return {"config_name": kind, "splits": splits, "download_size": sum(file.bytes for file in entry.files)}
+
+
+def _rows_by_split(entry: KindEntry) -> dict[str, int]:
+    """From the names of the files, which loaders go by."""
+    rows: dict[str, int] = {}
+    for file in entry.files:
+        split = file.path.rpartition("/")[2].split("-")[0]
+        rows[split] = rows.get(split, 0) + file.rows
+    return dict(sorted(rows.items()))
 
 
 class Loaded(NamedTuple):
@@ -96,36 +113,43 @@ def _size(rows: int) -> str:
 def _hub_license(figures: Figures) -> str:
     """The Hub's name of the strictest licence of all rows; `other` where a model's provider has a say as well."""
     writers = {cell.generator for cell in figures.cells}
-    if not figures.licenses or set(figures.licenses) - set(FROM_FREE_TO_STRICT) or writers - {"template"}:
+    strictest = strictest_of(figures.licenses)
+    if len(strictest) != 1 or writers - _WITHOUT_PROVIDER:
         return "other"
-    return _ON_HUB.get(strictest(figures.licenses), "other")
+    return _ON_HUB.get(strictest[0], "other")
 
 
-def _source_line(name: str, figures: Figures, manifest: Manifest) -> SourceLine:
-    """With the licence that the recipe states, where it states one."""
-    rows, masks = figures.row_sources[name], figures.region_sources.get(name, 0)
-    if name not in SOURCES and name != osprey_724k.SPEC.name:
-        return SourceLine(name, name, "", "", "", rows, masks, "")
-    spec = SOURCES[name].spec if name in SOURCES else osprey_724k.SPEC
-    stated = manifest.recipe.get("sources", {}).get(name, {}).get("license")
-    license, note = (stated, "As the recipe states.") if stated else (spec.license, spec.license_note)
-    return SourceLine(name, spec.title, spec.homepage, license, note, rows, masks, spec.citation.strip())
+def _settings(manifest: Manifest) -> dict[str, str]:
+    """How models were asked, by the recipe; what it leaves to the server is not there."""
+    asked = manifest.recipe.get("generation", {})
+    return {name: json.dumps(value) for name, value in sorted(asked.items()) if value is not None}
+
+
+def _uses(figures: Figures) -> list[str]:
+    """What the rows may and may not be used for, as far as figures say."""
+    found = []
+    strict = {name: rows for name, rows in figures.licenses.items() if name != FROM_FREE_TO_STRICT[0]}
+    if strict:
+        told = ", ".join(f"{rows:,} rows are under {name}" for name, rows in strict.items())
+        found.append(f"Not for every purpose: {told}. The column license tells them apart.")
+    models = {cell.generator for cell in figures.cells} - {"template", IMPORTED}
+    if models:
+        found.append(f"Answers of {', '.join(sorted(models))} are under the terms of their provider as well.")
+    return found
 
 
 def _examples(out: str, figures: Figures) -> dict[str, str]:
     """A row of each kind as JSON, shortened."""
-    return {
-        kind: _json_lines(_shortened(rows_at(out, [(shown[0].file, shown[0].row)])[0]))
-        for kind, shown in figures.shown.items()
-        if shown
-    }
+    first = {kind: shown[0] for kind, shown in figures.shown.items() if shown}
+    rows = rows_at(out, [(one.file, one.row) for one in first.values()])
+    return {kind: _json_lines(_shortened(row)) for kind, row in zip(first, rows, strict=True)}
 
 
 def _shortened(row: dict[str, Any]) -> dict[str, Any]:
     regions = [
         {name: region[name] for name in ("region_id", "category", "bbox", "area")} for region in row["regions"] or ()
     ]
-    messages = [{**m, "content": _cut(m["content"] or "")} for m in row["messages"] or ()]
+    messages = [{**m, "content": _cut(m["content"] or "", LONGEST_TEXT)} for m in row["messages"] or ()]
     return {
         "sample_id": row["sample_id"], "image": {"path": row["image"]["path"]}, "regions": _few(regions, MOST),
         "messages": _few(messages, 2 * MOST), "generator": {"name": row["generator"]["name"]},
@@ -139,7 +163,7 @@ def _json_lines(row: dict[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
-    if not isinstance(value, list):
+    if not isinstance(value, list) or not value:
         return json.dumps(value, ensure_ascii=False)
     return "[\n" + ",\n".join(f"    {json.dumps(item, ensure_ascii=False)}" for item in value) + "\n  ]"
 
@@ -148,11 +172,11 @@ def _few(items: list[Any], most: int) -> list[Any]:
     return items if len(items) <= most else [*items[:most], f"... {len(items) - most} more"]
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]} ..."
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]} ..."
 
 
 def _cell(text: object) -> str:
     """Text for a table of Markdown: on one line, without markup of its own."""
     plain = " ".join(str(text).split())
-    return "".join(f"\\{char}" if char in "\\|`*[]<>#" else char for char in plain)
+    return "".join(f"\\{char}" if char in "\\|`*_~[]<>#&" else char for char in plain)

@@ -1,26 +1,41 @@
-"""The dataset card: the folder loads by kind, and what it says is what is there."""
+"""The dataset card: the folder loads by kind, and what it says is what is there and what was measured."""
 
 import pathlib
+from typing import Any
 
+import datasets
+import msgspec
 import pytest
-import yaml
+from huggingface_hub import DatasetCard
 
 from pipelines.qa.audit import audit
-from pipelines.qa.card import LONGEST_TEXT, write_card
+from pipelines.qa.card import LONGEST_CELL, LONGEST_TEXT, write_card
+from pipelines.qa.figures.records import Distribution, Figures, KindFigures, Name, Vanishing, Vocabulary
+from pipelines.qa.results import CheckResult, Evidence, LeakLine, Report
 from tests.qa import builds
 from tests.qa import rows as drawn
 
 
-def parts(out: pathlib.Path) -> tuple[dict, str]:
-    """Front matter and text."""
-    written = write_card(str(out), audit(str(out)))
-    _, front, text = pathlib.Path(written).read_text().split("---\n", 2)
-    return yaml.safe_load(front), text
+def parts(out: pathlib.Path, report: Report | None = None) -> tuple[dict[str, Any], str]:
+    """Front matter and text, by the Hub's own parser."""
+    found = DatasetCard.load(write_card(str(out), report or audit(str(out))))
+    return found.data.to_dict(), found.text
 
 
-def test_front_matter(tmp_path: pathlib.Path) -> None:
-    builds.write(tmp_path)
-    front, _ = parts(tmp_path)
+def section(text: str, title: str) -> str:
+    """What stands below a heading."""
+    return text.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, Report]:
+    out = tmp_path_factory.mktemp("small")
+    builds.write(out)
+    return out, audit(str(out))
+
+
+def test_front_matter(small: tuple[pathlib.Path, Report]) -> None:
+    front, _ = parts(*small)
     assert front["configs"] == [
         {
             "config_name": "conversation",
@@ -30,6 +45,10 @@ def test_front_matter(tmp_path: pathlib.Path) -> None:
             ],
         },
         {"config_name": "mask_text", "data_files": [{"split": "train", "path": "data/mask_text/train-*.parquet"}]},
+    ]
+    assert [(one["config_name"], one["splits"]) for one in front["dataset_info"]] == [
+        ("conversation", [{"name": "train", "num_examples": 6}, {"name": "val", "num_examples": 2}]),
+        ("mask_text", [{"name": "train", "num_examples": 2}]),
     ]
     assert front["size_categories"] == ["n<1K"]
     assert front["pretty_name"] == "Osprey-Data object-level"
@@ -47,21 +66,23 @@ def test_license_on_the_hub(tmp_path: pathlib.Path, license: str, generator: str
     values[1]["license"] = license
     values[1]["generator"]["name"] = generator
     builds.write(tmp_path, {("conversation", "train"): [values]})
-    assert parts(tmp_path)[0]["license"] == on_hub
+    front, text = parts(tmp_path)
+    assert front["license"] == on_hub
+    assert ("rows are under" in section(text, "Use")) == (license != "CC-BY-4.0")
+    assert ("terms of their provider" in section(text, "Use")) == (generator == "gpt")
 
 
-def test_text(tmp_path: pathlib.Path) -> None:
-    builds.write(tmp_path)
-    _, text = parts(tmp_path)
+def test_text(small: tuple[pathlib.Path, Report]) -> None:
+    _, text = parts(*small)
     assert "| conversation | 8 | 16 | 16 | 127,000 | train 6, val 2 | template 8 |" in text
+    assert "**10 rows, 18 regions, 20 pairs of question and answer" in text
     assert "| crowd | a crowd region covers many objects | 2 |" in text
     assert "lin2014coco" in text
-    assert "yuan2024osprey" in text
+    assert text.count("yuan2024osprey") == 1
     assert '{"role": "user", "content": "What are <region1> and <region2>?"}' in text
 
 
 def test_the_folder_loads_by_kind(tmp_path: pathlib.Path) -> None:
-    datasets = pytest.importorskip("datasets")
     datasets.disable_progress_bars()
     out = tmp_path / "out"
     builds.write(out)
@@ -71,16 +92,129 @@ def test_the_folder_loads_by_kind(tmp_path: pathlib.Path) -> None:
     assert datasets.get_dataset_config_names(str(out)) == ["conversation", "mask_text"]
 
 
+def test_a_shard_that_is_gone_is_noticed_on_loading(tmp_path: pathlib.Path) -> None:
+    out = tmp_path / "out"
+    builds.write(out)
+    write_card(str(out), audit(str(out)))
+    (out / "data/conversation/train-00001-of-00002.parquet").unlink()
+    with pytest.raises(datasets.exceptions.NonMatchingSplitsSizesError):
+        datasets.load_dataset(str(out), "conversation", cache_dir=str(tmp_path / "cache"))
+
+
+def test_how_models_were_asked(tmp_path: pathlib.Path) -> None:
+    values = drawn.rows(3)
+    for row in values[:2]:
+        row["generator"] = {
+            "name": "gpt-x", "prompt": "conversation", "prompt_sha256": "a" * 64, "request_key": "b" * 64,
+        }  # fmt: skip
+    generation = {"model": "gpt-x", "temperature": 0.7, "seed": None}
+    builds.write(tmp_path, {("conversation", "train"): [values]}, recipe={"name": "x", "generation": generation})
+    made = section(parts(tmp_path)[1], "How it was made")
+    assert 'Models were asked with model "gpt-x", temperature 0.7.' in made
+    assert f"| conversation | gpt-x | conversation | {'a' * 64} | 2 |" in made
+    assert "9 requests (1 failed), 12,000 prompt and 800 completion tokens" in made
+    assert "Rows by writer: gpt-x 66.7 %, template 33.3 %." in parts(tmp_path)[1]
+
+
+def test_licences_by_kind(tmp_path: pathlib.Path) -> None:
+    values = [row | {"license": "CC-BY-4.0"} for row in drawn.rows(3)]
+    values[2]["license"] = "LicenseRef-unstated"
+    builds.write(tmp_path, {("conversation", "train"): [values]})
+    assert "| conversation | CC-BY-4.0 2, LicenseRef-unstated 1 |" in section(
+        parts(tmp_path)[1], "Sources and licences"
+    )
+
+
+def check(name: str, outcome: Any, **fields: Any) -> CheckResult:
+    return CheckResult(name=name, means=f"{name} holds", group="language", outcome=outcome, **fields)
+
+
+def test_faults_are_those_that_were_measured(small: tuple[pathlib.Path, Report]) -> None:
+    out, report = small
+    evidence = (Evidence(detail="I'm sorry | cannot", sample_id="conversation/3"), Evidence(detail="second"))
+    checks = (
+        check("no_refusals", "warn", judged=200, failed=3, threshold=0.01, unit="answers", evidence=evidence),
+        check("yes_no_true", "fail", judged=50, failed=9, unit="answers"),
+        check("no_slurs", "pass", judged=50),
+        check("english", "not judged", note="no answers"),
+    )
+    text = section(parts(out, msgspec.structs.replace(report, checks=checks))[1], "Known faults")
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    blank = "\N{NO-BREAK SPACE}"
+    assert lines[1:] == [
+        f"| yes\\_no\\_true | fail | 9 of 50 answers (18{blank}%) | 0{blank}% | yes\\_no\\_true holds |  |",
+        f"| no\\_refusals | warn | 3 of 200 answers (1.5{blank}%) | 1{blank}% | no\\_refusals holds | "
+        "I'm sorry \\| cannot (conversation/3) |",
+    ]
+    assert "* english (english holds): no answers" in text
+    assert "no\\_slurs" not in text
+
+
+def test_a_broken_row_is_a_known_fault(tmp_path: pathlib.Path) -> None:
+    content = builds.shards()
+    content["mask_text", "train"][0][0]["regions"][0]["area"] = 7
+    builds.write(tmp_path, content)
+    text = section(parts(tmp_path)[1], "Known faults")
+    assert "| area\\_equals\\_mask | fail | 1 of " in text
+    assert "such as mask\\_text/1 (data/mask\\_text/train-00000-of-00001.parquet)" in text
+
+
+def test_remarks_come_from_figures(small: tuple[pathlib.Path, Report]) -> None:
+    out, report = small
+    measured = Distribution(number=8, median=12.0, high=3000.0)
+    kind = KindFigures(
+        rows=8, regions_per_row=measured, answer_words=measured, tokens=measured, over_context=2, yes=3, no=1
+    )
+    names = Vocabulary(
+        distinct=40, total=100, top=tuple(Name(name=f"n{i}", count=6) for i in range(10)),
+        curve=(Name(name="1", count=6), Name(name="20", count=2)),
+    )  # fmt: skip
+    figures: Figures = msgspec.structs.replace(
+        report.figures, kinds={"positive_negative": kind}, categories=names, tokenizer="T",
+        vanishing=(Vanishing(stride=4, judged=1000, vanished=0), Vanishing(stride=32, judged=1000, vanished=250)),
+    )  # fmt: skip
+    text = parts(out, msgspec.structs.replace(report, figures=figures))[1].replace("\N{NO-BREAK SPACE}", " ")
+    assert "| positive\\_negative | 12 | 12 | 12 | 3,000 | 2 (25 %) |" in text
+    faults = section(text, "Known faults")
+    assert "* 2 of 8 rows (25 %) are longer than 2,048 tokens (counted by T)." in faults
+    assert "0 % at 4, 25 % at 32." in faults
+    assert "of 40 category names the 10 commonest make 60 % of 100; at rank 20 a name stands 2 times." in faults
+    assert "Of 4 answers of positive\\_negative that begin with yes or no, 75 % say yes." in faults
+    assert "part names" not in faults
+
+
+def test_leakage_before_and_after(small: tuple[pathlib.Path, Report]) -> None:
+    out, report = small
+
+    def line(source: str, name: str, before: int, after: int | None) -> LeakLine:
+        return LeakLine(
+            source=source, evaluation_set=name, images_before=before, annotations_before=0, images_after=after
+        )
+
+    leakage = (
+        line("coco", "val", 5, 0), line("vg", "val", 3, 2), line("coco", "far", 4, None), line("vg", "none", 0, 0),
+    )  # fmt: skip
+    text = section(parts(out, msgspec.structs.replace(report, leakage=leakage))[1], "Known faults")
+    assert "| val | coco 5, vg 3 | vg 2 |" in text
+    assert "| far | coco 4 | its list was not at hand |" in text
+    assert "| none |" not in text
+
+
 def test_hostile_texts_stay_in_their_place(tmp_path: pathlib.Path) -> None:
     hostile = 'x\n```\n---\n# | Owned "quotes" <script>'
     values = drawn.rows(1, text=hostile)
-    values[0]["license"] = hostile
-    values[0]["generator"]["name"] = hostile
+    values[0]["license"] = values[0]["sources"][0] = hostile
+    values[0]["generator"] |= {"name": hostile, "prompt": hostile}
     builds.write(tmp_path, {("conversation", "train"): [values]}, recipe={"name": hostile})
-    front, text = parts(tmp_path)
-    assert front["pretty_name"] == f"Osprey-Data {hostile}"
+    report = audit(str(tmp_path))
+    planted = check("planted", "fail", judged=1, failed=1, evidence=(Evidence(detail=hostile, sample_id=hostile),))
+    front, text = parts(tmp_path, msgspec.structs.replace(report, checks=(planted,)))
+    assert front["pretty_name"] == 'Osprey-Data x ``` --- # | Owned "quotes" <script>'
     assert not [line for line in text.splitlines() if line.startswith(("# |", "---"))]
     assert text.count("\n```") == 6, "three blocks, each opened and closed once"
+    outside = "".join(text.split("\n```")[::2])
+    assert "\\<script\\>" in outside
+    assert "<script>" not in outside
 
 
 def test_the_code_of_the_card_fits_the_rows(tmp_path: pathlib.Path) -> None:
@@ -91,12 +225,16 @@ def test_the_code_of_the_card_fits_the_rows(tmp_path: pathlib.Path) -> None:
     text = parts(tmp_path / "one")[1]
     assert 'load_dataset("PATH", "image_text", split="train")' in text
     assert "mask.decode" not in text
+    assert '"regions": [],' in text
     assert "* `image_text`: a sentence about the whole picture; rows without regions" in text
 
 
-def test_long_answers_are_cut(tmp_path: pathlib.Path) -> None:
+def test_long_texts_are_cut(tmp_path: pathlib.Path) -> None:
     builds.write(tmp_path, {("conversation", "train"): [drawn.rows(1, text="word " * 10_000)]})
-    assert len(parts(tmp_path)[1]) < 10_000 + LONGEST_TEXT
+    report = audit(str(tmp_path))
+    planted = check("planted", "fail", judged=1, failed=1, evidence=(Evidence(detail="word " * 10_000),))
+    text = parts(tmp_path, msgspec.structs.replace(report, checks=(planted,)))[1]
+    assert text.count("word ") <= (LONGEST_TEXT + LONGEST_CELL) / len("word ") + 2
 
 
 def test_no_rows(tmp_path: pathlib.Path) -> None:
@@ -104,3 +242,10 @@ def test_no_rows(tmp_path: pathlib.Path) -> None:
     front, text = parts(tmp_path)
     assert "configs" not in front
     assert "There are no rows." in text
+
+
+def test_the_same_build_gives_the_same_bytes(small: tuple[pathlib.Path, Report]) -> None:
+    out, report = small
+    assert [pathlib.Path(write_card(str(out), report)).read_bytes() for _ in range(2)] == [
+        (out / "README.md").read_bytes()
+    ] * 2
