@@ -5,7 +5,7 @@ from collections import defaultdict
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.views.masks import Bools
+from pipelines.views.masks import Bools, window
 
 Points = npt.NDArray[np.int64]
 
@@ -32,15 +32,18 @@ def outlines(mask: Bools) -> list[Points]:
 
 def _edges(mask: Bools) -> Points:
     """(edges, 4): x, y, x, y of each side of a set pixel where an unset one begins, clockwise about the pixel."""
-    full = np.pad(mask, 1)
-    sides = []
+    seen = window(mask)
+    if seen is None:
+        return np.zeros((0, 4), np.int64)
+    full = np.pad(mask[seen], 1)
+    sides = [np.zeros((0, 4), np.int64)]
     for (dy, dx), (a, b, c, d) in (
         ((-1, 0), (0, 0, 1, 0)), ((0, 1), (1, 0, 1, 1)), ((1, 0), (1, 1, 0, 1)), ((0, -1), (0, 1, 0, 0)),
     ):  # fmt: skip
         beside = np.roll(full, (-dy, -dx), (0, 1))
         y, x = np.nonzero(full & ~beside)
         sides.append(np.stack([x - 1 + a, y - 1 + b, x - 1 + c, y - 1 + d], axis=1))
-    return np.concatenate(sides).astype(np.int64)
+    return np.concatenate(sides) + np.tile([seen[1].start, seen[0].start], 2)
 
 
 def loops(edges: Points) -> list[Points]:

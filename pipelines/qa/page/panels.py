@@ -1,14 +1,14 @@
 """The figures of a build, as the page arranges them. What is empty is left out."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup
 
 from pipelines.qa.figures.records import Distribution, Figures, KindFigures, Vanishing, Vocabulary
-from pipelines.qa.page.charts import Mark, Write, curve, histogram, spark
-from pipelines.qa.page.wording import fine_percent, percent, plain, short
+from pipelines.qa.page.charts import Mark, Write, curve, histogram, ranges, spark
+from pipelines.qa.page.wording import BLANK, fine_percent, percent, short
 from pipelines.qa.results import LeakLine
 
 _TOP = 20
@@ -98,37 +98,34 @@ class Yes(NamedTuple):
 
 def panels(figures: Figures) -> list[Panel]:
     """Histograms of the whole build."""
-    over = sum(kind.over_context for kind in figures.kinds.values())
-    tokens = _sum(kind.tokens for kind in figures.kinds.values())
-    context = Mark(figures.context, f"context of {figures.context:,}")
-    counted = f", counted by {figures.tokenizer}" if figures.tokenizer else ""
     made = [
         _panel("Regions of a picture", figures.regions_per_image, "distinct regions of all kinds together", short),
         _panel("Area of a mask, in pixels", figures.area_px, "of the picture in its own size", short),
         _panel("Area of a mask, of its picture", figures.area_share, "", fine_percent),
-        _panel("Tokens of a row", tokens, f"{plain(over)} rows are longer than the context{counted}", short, context),
+        _tokens(figures),
     ]
     return [panel for panel in made if panel.chart]
 
 
-def _panel(title: str, found: Distribution, says: str, write: Write, mark: Mark | None = None) -> Panel:
-    known = [("at least", found.low), ("5 % below", found.p05), ("95 % below", found.p95), ("at most", found.high)]
+def _panel(title: str, found: Distribution, says: str, write: Write) -> Panel:
+    known = [
+        ("least", found.low),
+        (f"5{BLANK}% below", found.p05),
+        (f"95{BLANK}% below", found.p95),
+        ("most", found.high),
+    ]
     told = ", ".join(f"{words} {write(value)}" for words, value in known if value is not None)
-    about = f"{found.number:,} in all. " if found.number else ""
-    return Panel(title, f"{about}{'; '.join(filter(None, [told, says]))}.", histogram(found, title, write, mark))
+    about = "; ".join(filter(None, [f"{found.number:,} in all", told, says]))
+    return Panel(title, f"{about}.", histogram(found, title, write))
 
 
-def _sum(parts: Iterable[Distribution]) -> Distribution:
-    """Distributions over the same bins added up; quantiles are not known of the sum."""
-    found = [part for part in parts if part.counts]
-    if not found or len({part.edges for part in found}) > 1:
-        return Distribution()
-    counts = tuple(map(sum, zip(*(part.counts for part in found), strict=True)))
-    lows, highs = ([getattr(part, name) for part in found] for name in ("low", "high"))
-    return Distribution(
-        edges=found[0].edges, counts=counts, number=sum(part.number for part in found),
-        low=None if None in lows else min(lows), high=None if None in highs else max(highs),
-    )  # fmt: skip
+def _tokens(figures: Figures) -> Panel:
+    title, context = "Tokens of a row", figures.context
+    over = sum(kind.over_context for kind in figures.kinds.values())
+    chart = ranges({k: one.tokens for k, one in figures.kinds.items()}, title, Mark(context, f"context {context:,}"))
+    counted = f" Counted with {figures.tokenizer}" if figures.tokenizer else ""
+    rows = "No row is" if not over else "1 row is" if over == 1 else f"{over:,} rows are"
+    return Panel(title, f"{rows} longer than the context. Thick: 5 to 95 %, dot: median.{counted}", chart)
 
 
 def shapes(figures: Figures) -> list[KindShape]:
