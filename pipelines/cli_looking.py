@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from pipelines import console
-from pipelines.options import Workers
 from pipelines.phases.layout import Layout
 from schemas.errors import OspreyDataError
 
@@ -21,6 +20,10 @@ Pictures = Annotated[
         show_default=False,
     ),
 ]
+Workers = Annotated[
+    int,
+    typer.Option(min=0, help="Processes that look at large data; 0 is one for each processor. The result is the same."),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,7 +37,7 @@ def add_to(app: typer.Typer) -> None:
 def report(
     out: Folder,
     data: Pictures = "",
-    workers: Workers = 1,
+    workers: Workers = 0,
     fiftyone: Annotated[
         str,
         typer.Option(
@@ -56,7 +59,7 @@ def report(
     looking_commands.report(_layout(out), data, workers, fiftyone)
 
 
-def validate(out: Folder, data: Pictures = "", workers: Workers = 1) -> None:
+def validate(out: Folder, data: Pictures = "", workers: Workers = 0) -> None:
     """Check a finished build: every shard, the counts, the rejects, the ledger and what the texts say.
 
     Does what `report` does, and exits with 1 where the verdict is `fail`; warnings are told and pass. The recipe says

@@ -30,7 +30,7 @@ from pipelines.shards.writing import FileEntry
 from schemas.errors import BuildError
 
 FEW = 100_000
-"""Rows from which on several processes are worth the seconds that they take to start."""
+"""Rows below which one process looks at all: others take seconds to start."""
 
 
 class Task(NamedTuple):
@@ -65,14 +65,14 @@ class Build(NamedTuple):
     """Data sets that rows may rest on; None admits all."""
 
 
-def look_at_all(build: Build, tasks: Sequence[Task], workers: int = 0) -> Iterator[Seen]:
-    """What is seen of each shard, in order; `workers` 0: as many as there are processors, where the data are not few.
+def look_at_all(build: Build, tasks: Sequence[Task], workers: int) -> Iterator[Seen]:
+    """What is seen of each shard, in order, by at most so many processes; 0: as many as there are processors.
 
     Raises:
         BuildError: a worker process was killed.
     """
-    workers = min(workers or _fitting(tasks), len(tasks))
-    if workers <= 1:
+    workers = _fitting(tasks, workers)
+    if workers == 1:
         yield from map(Looker(build).look, tasks)
         return
     with ProcessPoolExecutor(workers, get_context("spawn"), _start, (build,)) as pool:
@@ -85,11 +85,12 @@ def look_at_all(build: Build, tasks: Sequence[Task], workers: int = 0) -> Iterat
             ) from error
 
 
-def _fitting(tasks: Sequence[Task]) -> int:
-    return len(os.sched_getaffinity(0)) if sum(task.entry.rows for task in tasks) >= FEW else 1
+def _fitting(tasks: Sequence[Task], workers: int) -> int:
+    few = sum(task.entry.rows for task in tasks) < FEW
+    return 1 if few else max(1, min(workers or len(os.sched_getaffinity(0)), len(tasks)))
 
 
-_looker: "list[Looker]" = []
+_looker: list["Looker"] = []
 """Of this worker process."""
 
 
