@@ -135,7 +135,7 @@ def test_what_was_judged_is_read_again(broken: pathlib.Path, monkeypatch: pytest
     known = read_judged(out, manifest)
     assert set(known) == {file.path for entry in manifest.kinds.values() for file in entry.files}
     first, suite = audit(out), (broken / "qa/suite.json").read_bytes()
-    monkeypatch.setattr("pipelines.qa.audit.ShardValidator", None)
+    monkeypatch.setattr("pipelines.qa.looking.ShardValidator", None)
     assert audit(out, judged=known) == first
     assert (broken / "qa/suite.json").read_bytes() == suite
     assert (broken / "qa/evidence/conversation/train-00000-of-00002.json").exists()

@@ -192,6 +192,24 @@ def test_evidence_shows_the_values_at_fault(validator: ShardValidator) -> None:
     assert evidence["result"]["partial_unexpected_index_list"][0]["region_id"] == "coco/200"
 
 
+def test_what_holds_is_counted_too(validator: ShardValidator) -> None:
+    rows = copy.deepcopy(VALID)
+    rows[1]["regions"][0]["area"] = 99
+    counted = {one.expectation: one for one in validator.validate(drawn.table(rows), "conversation").tallies}
+    assert set(counted) == {check.name for check in CHECKS}
+    assert {(one.elements, one.unexpected) for one in counted.values()} == {(12, 0), (6, 0), (12, 1)}
+    assert counted["area_equals_mask"].values == ([99, 24],)
+    assert counted["area_equals_mask"].places[0]["region_id"] == "coco/200"
+
+
+def test_rows_with_missing_values_are_counted_as_not_judged(validator: ShardValidator) -> None:
+    rows = copy.deepcopy(VALID)
+    rows[3]["license"] = None
+    counted = {one.expectation: one for one in validator.validate(drawn.table(rows), "conversation").tallies}
+    assert (counted["license_filled"].elements, counted["license_filled"].missing) == (6, 1)
+    assert counted["mask_size"].elements == 10
+
+
 def test_merge_adds_counts_of_the_pieces_of_a_file(validator: ShardValidator) -> None:
     rows = copy.deepcopy(VALID)
     rows[0]["license"] = rows[4]["license"] = ""
