@@ -191,9 +191,10 @@ def _job(what: What) -> "Job":
 
 def _recipe(name: str, kinds: str = "") -> Recipe:
     from pipelines.builders import BUILDERS
+    from pipelines.qa.checks.catalog import specs
     from pipelines.sources import EVALUATION_SETS, SOURCES
 
-    recipe = recipes.load(name, sources=SOURCES, kinds=BUILDERS, evaluation_sets=EVALUATION_SETS)
+    recipe = recipes.load(name, sources=SOURCES, kinds=BUILDERS, evaluation_sets=EVALUATION_SETS, checks=specs())
     if kinds:
         recipe = recipes.only(recipe, [kind.strip() for kind in kinds.split(",") if kind.strip()])
     return recipe

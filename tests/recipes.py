@@ -4,13 +4,14 @@ import msgspec
 
 from pipelines import recipes
 from pipelines.builders import BUILDERS
+from pipelines.qa.checks.catalog import specs
 from pipelines.sources import EVALUATION_SETS, SOURCES
 from schemas.recipe import ImageSettings, Recipe
 
 
 def load(name: str = recipes.DEFAULT) -> Recipe:
     """A recipe as the command line loads it."""
-    return recipes.load(name, sources=SOURCES, kinds=BUILDERS, evaluation_sets=EVALUATION_SETS)
+    return recipes.load(name, sources=SOURCES, kinds=BUILDERS, evaluation_sets=EVALUATION_SETS, checks=specs())
 
 
 def admitting(*, check_images: bool = True) -> Recipe:

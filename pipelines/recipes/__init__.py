@@ -14,7 +14,7 @@ from pipelines import storage
 from pipelines.recipes.giving import NEEDS, OF_SEVERAL, need
 from schemas.errors import RecipeError
 from schemas.licenses import FROM_FREE_TO_STRICT
-from schemas.recipe import KindSettings, Recipe, SourceSettings
+from schemas.recipe import CheckSettings, KindSettings, Recipe, SourceSettings
 
 FOLDER = pathlib.Path(__file__).parent
 DEFAULT = "complete"
@@ -40,6 +40,9 @@ VISION_LIMITS = {
 ASKING_LIMITS = {"temperature": (0, 2), "max_tokens": (1, math.inf), "max_completion_tokens": (1, math.inf)}
 """Settings of `generation` that are sent as they are -> least and most; null sends none."""
 
+CHECK_LIMITS = {"threshold": (0, 1)}
+"""Settings of `checks.NAME` -> least and most."""
+
 TYPES = {
     "object": "a mapping", "array": "a list", "str": "a text", "int": "a whole number", "float": "a number",
     "bool": "true or false", "null": "nothing",
@@ -59,8 +62,11 @@ def using(source: str) -> str:
     return next(having, "")
 
 
-def load(name: str, *, sources: Iterable[str], kinds: Iterable[str], evaluation_sets: Iterable[str]) -> Recipe:
-    """The recipe of that name, or at that path.
+def load(
+    name: str, *, sources: Iterable[str], kinds: Iterable[str], evaluation_sets: Iterable[str],
+    checks: Iterable[str] = (),
+) -> Recipe:  # fmt: skip
+    """The recipe of that name, or at that path; all else are the names that are known.
 
     Raises:
         RecipeError: naming the key at fault and the values that are allowed there.
@@ -86,6 +92,7 @@ def load(name: str, *, sources: Iterable[str], kinds: Iterable[str], evaluation_
         _check_caps(name, kind, settings)
     for source, own in recipe.sources.items():
         _check_names(name, f"sources.{source}.license", filter(None, [own.license]), FROM_FREE_TO_STRICT)
+    _check_names(name, "checks", recipe.checks, checks)
     for folder in recipe.images.folders.values():
         if folder.startswith(("/", "~")) or "://" in folder or ".." in folder.split("/"):
             raise RecipeError(
@@ -128,6 +135,7 @@ def _parse(name: str) -> object:
 
 
 def _typed(content: object, name: str) -> Recipe:
+    _say_off(content)
     try:
         return msgspec.convert(content, Recipe, strict=True)
     except msgspec.ValidationError as error:
@@ -135,9 +143,17 @@ def _typed(content: object, name: str) -> Recipe:
         raise RecipeError(f"recipe {name}: {_in_words(message)}", hint=_allowed(message)) from error
 
 
+def _say_off(content: object) -> None:
+    """YAML reads a bare `off` as false; of a severity it can only mean the word."""
+    checks = content.get("checks") if isinstance(content, dict) else None
+    for settings in checks.values() if isinstance(checks, dict) else ():
+        if isinstance(settings, dict) and settings.get("severity") is False:
+            settings["severity"] = "off"
+
+
 def _with_names(content: object, message: str) -> str:
     """msgspec writes `$.kinds[...].rows` whichever kind it is; this names the kind."""
-    for key, settings in (("kinds", KindSettings), ("sources", SourceSettings)):
+    for key, settings in (("kinds", KindSettings), ("sources", SourceSettings), ("checks", CheckSettings)):
         entries = content.get(key) if isinstance(content, dict) else None
         for name, entry in entries.items() if isinstance(entries, dict) else ():
             try:
@@ -164,7 +180,7 @@ def _allowed(message: str) -> str:
     kind: typing.Any = Recipe
     for step in re.findall(r"[\w+-]+|\[", path[1] if path else ""):
         kind = _step(kind, step)
-    if isinstance(kind, types.UnionType):
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
         kind = typing.get_args(kind)[0]
     if "unknown field" in message:
         return "Allowed keys: " + ", ".join(kind.__struct_fields__)
@@ -259,6 +275,8 @@ def _check_numbers(name: str, recipe: Recipe) -> None:
             f"recipe {name}: rows_per_shard: {recipe.rows_per_shard} is no number of rows", hint="Give 1 or more."
         )
     _check_ranges(name, "generation", recipe.generation, ASKING_LIMITS)
+    for check, settings in recipe.checks.items():
+        _check_ranges(name, f"checks.{check}", settings, CHECK_LIMITS)
     if recipe.generation.vision:
         _check_ranges(name, "generation.vision", recipe.generation.vision, VISION_LIMITS)
 

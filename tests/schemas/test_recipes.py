@@ -12,12 +12,13 @@ from pipelines.recipes.giving import NEEDS
 from pipelines.sources import EVALUATION_SETS as EVERY_EVALUATION_SET
 from pipelines.sources import SOURCES as EVERY_SOURCE
 from schemas.errors import RecipeError
-from schemas.recipe import Recipe
+from schemas.recipe import CheckSettings, Recipe
 from schemas.records import Kind
 from tests.recipes import load as load_as_the_command_line_does
 
 SOURCES = ("coco", "refcoco")
 KINDS = ("mask_text", "description")
+CHECKS = ("english", "no_slurs")
 EVALUATION_SETS = ("coco_val2017", "refcoco_val")
 GOOD: dict[str, Any] = {
     "name": "small",
@@ -34,7 +35,7 @@ GOOD: dict[str, Any] = {
 
 def load(path: pathlib.Path, content: object) -> Recipe:
     path.write_text(content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    return recipes.load(str(path), sources=SOURCES, kinds=KINDS, evaluation_sets=EVALUATION_SETS)
+    return recipes.load(str(path), sources=SOURCES, kinds=KINDS, evaluation_sets=EVALUATION_SETS, checks=CHECKS)
 
 
 @pytest.fixture
@@ -267,3 +268,31 @@ def test_without_the_key_every_evaluation_set_is_kept_out(tmp_path: pathlib.Path
     path.write_text("name: mine\nsources: {coco: {}}\nkinds: {mask_text: {sources: [coco]}}\n")
     recipe = recipes.load(str(path), sources=["coco"], kinds=["mask_text"], evaluation_sets=["one", "two"])
     assert recipe.exclude_evaluation == ("one", "two")
+
+
+def test_how_strictly_checks_are_taken(path: pathlib.Path) -> None:
+    recipe = load(path, changed("checks", to={"english": {"severity": "fail", "threshold": 0.01}, "no_slurs": {}}))
+    assert recipe.checks == {"english": CheckSettings(severity="fail", threshold=0.01), "no_slurs": CheckSettings()}
+
+
+def test_off_need_not_be_quoted(path: pathlib.Path) -> None:
+    text = yaml.safe_dump(GOOD, sort_keys=False) + "checks: {english: {severity: off}}\n"
+    assert load(path, text).checks["english"].severity == "off"
+
+
+@pytest.mark.parametrize(("checks", "message", "hint"), [
+    ({"englsh": {}}, "checks: unknown 'englsh'", "Known: english, no_slurs"),
+    ({"english": {"threshold": 1.5}}, "checks.english.threshold: 1.5 is out of range", "0 to 1"),
+    ({"english": {"threshold": -0.1}}, "checks.english.threshold: -0.1 is out of range", "0 to 1"),
+    ({"english": {"threshold": float("nan")}}, "checks.english.threshold: nan is out of range", "0 to 1"),
+    ({"english": {"severity": "loud"}}, "checks.english.severity", "fail, warn, off"),
+    ({"english": {"severity": True}}, "checks.english.severity", ""),
+    ({"english": {"treshold": 0.1}}, "checks.english", "Allowed keys: severity, threshold"),
+    ({"english": None}, "checks.english", ""),
+    ([], "checks", ""),
+])  # fmt: skip
+def test_a_mistake_in_the_checks(path: pathlib.Path, checks: object, message: str, hint: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load(path, changed("checks", to=checks))
+    assert message in caught.value.message
+    assert hint in caught.value.hint
