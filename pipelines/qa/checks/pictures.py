@@ -81,7 +81,7 @@ class NearPictures(_PictureCheck):
 
     def judged(self, found: Resemblance, scene: Scene) -> Finding:
         """Images of which another image shows the picture."""
-        fault = found.repeated()
+        fault = found.own & found.usable & found.beside(found.own)
         count = int(fault.sum())
         groups = len(np.unique(found.groups.labels[fault]))
         told = [f"{count:,} images show {counted(groups, 'picture')}"] * (count > 0) + [found.left_out] * bool(
@@ -105,7 +105,7 @@ class PicturesOfSplits(_PictureCheck):
         judged = val & found.usable
         if not judged.any() or not train.any():
             return Finding(0, 0, note="there are no two splits")
-        fault = judged & ~train & found.with_some(train & found.usable)
+        fault = judged & ~train & found.beside(train)
         return Finding(
             int(judged.sum()), int(fault.sum()), tuple(self.evidence(found, scene, fault, train)), found.left_out
         )
@@ -132,7 +132,7 @@ class EvaluationPictures(_PictureCheck):
         theirs = ~found.own & found.usable
         if not theirs.any():
             return Finding(0, 0, note="no picture of an evaluation set that the recipe keeps out is at hand")
-        fault = found.own & found.usable & found.with_some(theirs)
+        fault = found.own & found.usable & found.beside(theirs)
         note = "; ".join(
             [f"against {counted(int(theirs.sum()), 'picture')}", *([found.left_out] if found.left_out else [])]
         )

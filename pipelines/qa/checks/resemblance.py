@@ -44,17 +44,16 @@ class Resemblance(NamedTuple):
         """(all,): which are images of rows."""
         return np.arange(len(self.usable)) < len(self.images.keys)
 
-    def with_some(self, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """(all,): whose group holds one that is chosen."""
-        labels = np.unique(self.groups.labels[chosen])
-        return np.isin(self.groups.labels, labels)
-
-    def repeated(self) -> npt.NDArray[np.bool_]:
-        """(all,): images of rows whose group holds two different pictures of rows."""
-        mine = np.stack([self.groups.labels.astype(np.uint64), self.pictures], axis=1)[self.own]
-        labels, counts = np.unique(np.unique(mine, axis=0)[:, 0], return_counts=True)
-        several = labels[counts > 1]
-        return self.own & np.isin(self.groups.labels, several.astype(np.int64))
+    def beside(self, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """(all,): whose group holds one of the chosen that is another picture by name."""
+        pairs = np.stack([self.groups.labels.astype(np.uint64), self.pictures], axis=1)
+        distinct = np.unique(pairs[chosen], axis=0)
+        labels, first, counts = np.unique(distinct[:, 0], return_index=True, return_counts=True)
+        if not len(labels):
+            return np.zeros(len(pairs), bool)
+        at = np.minimum(np.searchsorted(labels, pairs[:, 0]), len(labels) - 1)
+        held = labels[at] == pairs[:, 0]
+        return np.asarray(held & ((counts[at] > 1) | (distinct[first[at], 1] != self.pictures)))
 
 
 def resemblance(seen: SeenImages, scene: Scene) -> Resemblance | str:

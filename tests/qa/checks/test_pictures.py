@@ -102,6 +102,18 @@ def test_evaluation_pictures_that_are_let_in_known_or_missing_are_not_accused(
     assert finding(tmp_path / "out", [EvaluationPictures()], data) == Finding(0, 0, (), none)
 
 
+def test_an_image_known_by_its_id_is_not_accused_through_a_copy(tmp_path: pathlib.Path, data: pathlib.Path) -> None:
+    """Image 4 is in the set by its own name, which another check finds; only its copy goes by a name of its own."""
+    save(data, "a.jpg", 4)
+    save(data, path(4), 4, quality=70)
+    save(data, path(5), 4, quality=60)
+    build(tmp_path / "out", [("refcoco_val", image(4), "")])
+    seen = finding(tmp_path / "out", [EvaluationPictures()], data)
+    assert seen.failed == 1
+    assert [one.sample_id for one in seen.evidence] == ["conversation/5"]
+    assert near(tmp_path / "out", data).failed == 2
+
+
 def test_flat_and_unreadable_pictures_are_left_out_and_counted(out: pathlib.Path, data: pathlib.Path) -> None:
     for number in (1, 2, 3):
         PIL.Image.new("RGB", (64, 48), (9, 9, 9)).save(data / path(number))
