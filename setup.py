@@ -60,7 +60,7 @@ setup(
         "llm-test": ["gguf", "transformers[serving]>=5.23"],
         "dev": [
             "datasketch", "duckdb", "fastapi", "httptools", "hypothesis", "jsonschema", "mlcroissant>=1.1", "mypy",
-            "pandas-stubs", "psutil", "psycopg[binary]", "pytest", "pytest-timeout", "pytest-xdist",
+            "pandas-stubs", "playwright", "psutil", "psycopg[binary]", "pytest", "pytest-timeout", "pytest-xdist",
             "python-multipart", "ruff", "types-PyYAML", "uvicorn", "uvloop",
         ],
     },

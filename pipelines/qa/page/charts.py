@@ -154,7 +154,9 @@ def _range(name: str, one: Distribution, most: float, frame: Frame, y: int) -> M
     told = f"{name}: {plain(one.low)} to {plain(one.high)}, median {plain(one.median)}"
     dot = Markup('<circle cx="{}" cy="{}" r="4"/>').format(_n(median), y)
     lines = _line("thin", low, y, high, y) + _line("thick", p05, y, p95, y)
-    return Markup("<g><title>{}</title>{}{}{}</g>").format(told, _text(frame.left - 8, y + 4, name, "end"), lines, dot)
+    return Markup("<g><title>{}</title>{}{}{}</g>").format(
+        told, _text(frame.left - 8, y + 4, name[:20], "end"), lines, dot
+    )
 
 
 def _along(value: float, most: float, frame: Frame) -> float:

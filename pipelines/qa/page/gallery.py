@@ -21,7 +21,7 @@ FOLDED_WORDS = 150
 _HEAD_WORDS = 40
 _MOST_CHARS = 80_000
 """Of a message on the page."""
-_ID_CHARS = 26
+_ID_CHARS = 16
 """Of a region's id in a legend; longer ones show their end."""
 
 _NAME = re.compile(r"<region(\d{1,4})>")

@@ -14,6 +14,9 @@ from pipelines.qa.results import LeakLine
 _TOP = 20
 """Names of a vocabulary that are listed, of the head and of the tail."""
 
+_LONGEST = 80
+"""Characters of a name that are shown."""
+
 
 class Panel(NamedTuple):
     """One chart with its title and a sentence."""
@@ -151,7 +154,7 @@ def yes_no(figures: Figures) -> list[Yes]:
 def openings(figures: Figures, most: int = 5) -> list[tuple[str, list[tuple[str, float]]]]:
     """By kind: how answers begin most often, with the share of all answers."""
     return [
-        (kind, [(one.name, one.count / max(1, found.turns)) for one in found.openings[:most]])
+        (kind, [(_cut(one.name), one.count / max(1, found.turns)) for one in found.openings[:most]])
         for kind, found in figures.kinds.items()
         if found.openings
     ]
@@ -168,9 +171,9 @@ def vocabularies(figures: Figures) -> list[Words]:
 
 def _words(title: str, one: str, found: Vocabulary) -> Words:
     largest = max((name.count for name in found.top), default=1)
-    top = [(name.name, name.count, name.count / max(1, largest)) for name in found.top[:_TOP]]
+    top = [(_cut(name.name), name.count, name.count / max(1, largest)) for name in found.top[:_TOP]]
     listed = {name.name for name in found.top[:_TOP]}
-    tail = [(name.name, name.count) for name in found.tail[:_TOP] if name.name not in listed]
+    tail = [(_cut(name.name), name.count) for name in found.tail[:_TOP] if name.name not in listed]
     chart = curve(found.curve, f"How often each {one} occurs, by rank", "rank", "count")
     return Words(title, one, found, top, tail, chart)
 
@@ -201,6 +204,10 @@ def leaks(lines: Sequence[LeakLine]) -> tuple[list[str], list[str], dict[tuple[s
     """Sources, evaluation sets, and the line of each pair."""
     pairs = {(one.source, one.evaluation_set): one for one in lines}
     return list(dict.fromkeys(one.source for one in lines)), sorted({name for _, name in pairs}), pairs
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."
 
 
 def tail_sentence(words: Words) -> str:
