@@ -1,8 +1,14 @@
 """Every answer that the template writes about a sample scene is true of the scene."""
 
+import pathlib
+import re
 from collections import Counter
+from collections.abc import Callable, Mapping
 
 import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines import commands
@@ -11,7 +17,12 @@ from pipelines.commands import Asking
 from pipelines.phases.layout import Layout
 from pipelines.phases.plan import Job
 from pipelines.phases.running import Running
+from pipelines.qa.checks.base import Check, Finding, Scene
+from pipelines.qa.checks.catalog import new_checks
+from pipelines.qa.pieces import Piece
 from pipelines.scenes.write import scene_count
+from pipelines.shards.manifest import Manifest
+from schemas.columns import SHARD
 from schemas.recipe import Recipe, SourceSettings
 from tests.phases import outputs
 from tests.phases.conftest import IMAGES
@@ -121,3 +132,58 @@ def test_another_word_is_noticed(built: dict[str, list[Row]], truth: Truth, kind
     assert found
     for row, at in found:
         assert list(false_answers(truth, answered(row, at, new)))
+
+
+def checks_of_truth() -> list[Check]:
+    """Those of the report."""
+    return [check for check in new_checks() if check.spec.group == "truth"]
+
+
+def found(check: Check, built: Mapping[str, list[Row]], out: pathlib.Path) -> Finding:
+    """What a check of the report finds in rows by kind; they lie as shards in a folder, for what is read again."""
+    for kind, rows in built.items():
+        table = pa.Table.from_pylist(rows, schema=SHARD)
+        pq.write_table(table, out / f"{kind}.parquet")
+        check.add(Piece(kind, "train", f"{kind}.parquet", np.arange(len(rows)), table))
+    empty = Manifest(recipe={}, recipe_sha256="f" * 64, seed=0, versions={}, kinds={}, ledger=())
+    return check.finding(Scene(str(out), None, empty))
+
+
+@pytest.mark.parametrize("check", checks_of_truth(), ids=lambda check: check.spec.name)
+def test_the_report_accuses_no_true_answer(check: Check, built: dict[str, list[Row]], tmp_path: pathlib.Path) -> None:
+    finding = found(check, built, tmp_path)
+    assert finding.judged >= FEWEST
+    assert (finding.failed, finding.evidence) == (0, ())
+
+
+def _fewer(count: re.Match[str]) -> str:
+    return f"There are {int(count[1]) - 1} "
+
+
+LIES: dict[str, tuple[str, str | Callable[[re.Match[str]], str]]] = {
+    "categories_true": (r"^(?:a )?(dog|cat|person)\b|(?<=is a )(dog|cat|person)\b", "toaster"),
+    "sides_true": (r"\b(upper |lower )?(left|right)\b", lambda side: "right" if side[2] == "left" else "left"),
+    "counts_true": (r"There are (\d+) ", _fewer),
+    "colours_true": (r"(?i)\b(red|green|blue)\b(?= \w+)", lambda colour: "orange" if colour[1] == "blue" else "purple"),
+    "yes_no_true": (r"^(Yes|No)$", lambda said: "No" if said[1] == "Yes" else "Yes"),
+}
+"""Check -> what is replaced in the answers, and by what."""
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_the_report_finds_planted_lies(name: str, built: dict[str, list[Row]], tmp_path: pathlib.Path) -> None:
+    old, new = LIES[name]
+    (check,) = [check for check in checks_of_truth() if check.spec.name == name]
+    claiming = ("conversation", "description", "short_form", "commonsense", "positive_negative")
+    lied = {
+        kind: [_with_lies(row, old, new) for row in rows] if kind in claiming else rows for kind, rows in built.items()
+    }
+    finding = found(check, lied, tmp_path)
+    assert finding.failed >= FEWEST
+    assert all(one.detail and one.sample_id for one in finding.evidence)
+
+
+def _with_lies(row: Row, old: str, new: str | Callable[[re.Match[str]], str]) -> Row:
+    for at in range(1, len(row["messages"]), 2):
+        row = answered(row, at, re.sub(old, new, row["messages"][at]["content"]))
+    return row

@@ -12,6 +12,7 @@ from pipelines.qa.checks.coordinates import Coordinates, Sources
 from pipelines.qa.checks.counts import Counts
 from pipelines.qa.checks.duplicates import RepeatedPairs
 from pipelines.qa.checks.english import English
+from pipelines.qa.checks.fit import FitsContext
 from pipelines.qa.checks.leakage import AdmittedImages, ExcludedImages
 from pipelines.qa.checks.near_answers import NearAnswers
 from pipelines.qa.checks.openings import Openings
@@ -39,6 +40,7 @@ CONTENT: tuple[Callable[[], Check], ...] = (
     Script,
     Slurs,
     Names,
+    FitsContext,
 )
 
 
