@@ -15,6 +15,7 @@ from pipelines.qa.provenance import citations, source_lines, strictest_of
 from pipelines.qa.reading import rows_at
 from pipelines.qa.results import Report
 from pipelines.shards.manifest import KindEntry, Manifest, costs, read_manifest
+from pipelines.shards.writing import FileEntry
 from schemas.licenses import FROM_FREE_TO_STRICT
 from schemas.records import IMPORTED
 
@@ -75,22 +76,25 @@ def front_matter(manifest: Manifest, figures: Figures) -> str:
 
 
 def _data_files(kind: str, entry: KindEntry) -> list[dict[str, str]]:
-    return [{"split": split, "path": f"data/{kind}/{split}-*.parquet"} for split in _rows_by_split(entry)]
+    return [{"split": split, "path": f"data/{kind}/{split}-*.parquet"} for split in _by_split(entry)]
 
 
 def _info(kind: str, entry: KindEntry) -> dict[str, Any]:
-    """What loaders compare with what they read: the number of rows."""
-    splits = [{"name": split, "num_examples": rows} for split, rows in _rows_by_split(entry).items()]
-    return {"config_name": kind, "splits": splits, "download_size": sum(file.bytes for file in entry.files)}
+    """What loaders compare with what they read, which is the number of rows; bytes are those of the files."""
+    splits = [
+        {"name": split, "num_bytes": sum(one.bytes for one in files), "num_examples": sum(one.rows for one in files)}
+        for split, files in _by_split(entry).items()
+    ]
+    size = sum(file.bytes for file in entry.files)
+    return {"config_name": kind, "splits": splits, "download_size": size, "dataset_size": size}
 
 
-def _rows_by_split(entry: KindEntry) -> dict[str, int]:
-    """From the names of the files, which loaders go by."""
-    rows: dict[str, int] = {}
+def _by_split(entry: KindEntry) -> dict[str, list[FileEntry]]:
+    """Shards by split, from their names, which loaders go by."""
+    found: dict[str, list[FileEntry]] = {}
     for file in entry.files:
-        split = file.path.rpartition("/")[2].split("-")[0]
-        rows[split] = rows.get(split, 0) + file.rows
-    return dict(sorted(rows.items()))
+        found.setdefault(file.path.rpartition("/")[2].split("-")[0], []).append(file)
+    return dict(sorted(found.items()))
 
 
 class Loaded(NamedTuple):

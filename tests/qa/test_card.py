@@ -6,7 +6,9 @@ from typing import Any
 import datasets
 import msgspec
 import pytest
-from huggingface_hub import DatasetCard
+from datasets.info import DatasetInfosDict
+from datasets.splits import SplitDict
+from huggingface_hub import DatasetCard, DatasetCardData
 
 from pipelines.qa.audit import audit
 from pipelines.qa.card import LONGEST_CELL, LONGEST_TEXT, write_card
@@ -46,10 +48,11 @@ def test_front_matter(small: tuple[pathlib.Path, Report]) -> None:
         },
         {"config_name": "mask_text", "data_files": [{"split": "train", "path": "data/mask_text/train-*.parquet"}]},
     ]
-    assert [(one["config_name"], one["splits"]) for one in front["dataset_info"]] == [
-        ("conversation", [{"name": "train", "num_examples": 6}, {"name": "val", "num_examples": 2}]),
-        ("mask_text", [{"name": "train", "num_examples": 2}]),
-    ]
+    infos = DatasetInfosDict.from_dataset_card_data(DatasetCardData(**front))
+    assert {kind: {name: one.num_examples for name, one in info.splits.items()} for kind, info in infos.items()} == {
+        "conversation": {"train": 6, "val": 2}, "mask_text": {"train": 2},
+    }  # fmt: skip
+    assert isinstance(SplitDict._from_yaml_list(front["dataset_info"][0]["splits"]), SplitDict)
     assert front["size_categories"] == ["n<1K"]
     assert front["pretty_name"] == "Osprey-Data object-level"
 
