@@ -23,5 +23,5 @@ def data(tmp_path: pathlib.Path) -> pathlib.Path:
     folder = tmp_path / "data/coco/train2017"
     folder.mkdir(parents=True)
     for number in range(1, 9):
-        PIL.Image.new("RGB", (drawn.WIDTH, drawn.HEIGHT), (30 * number, 40, 90)).save(folder / f"{number:012d}.jpg")
+        PIL.Image.new("RGB", (drawn.WIDTH, drawn.HEIGHT), (20, 25 * number, 90)).save(folder / f"{number:012d}.jpg")
     return tmp_path / "data"
