@@ -8,6 +8,8 @@ import pyarrow as pa
 from pipelines import storage
 from pipelines.qa.checks.gathered import Hashes, hashed
 from pipelines.qa.pieces import column
+from pipelines.regions.held_out import EVALUATION, NAMES
+from schemas.errors import BuildError
 
 EVALUATION_LIST = "qa/evaluation_images.parquet"
 NAMES_LIST = "qa/picture_names.parquet"
@@ -25,10 +27,9 @@ class Names(NamedTuple):
     @classmethod
     def read(cls, out: str) -> Self:
         """Of a finished build; none where it left no list."""
-        path = storage.join(out, NAMES_LIST)
-        if not storage.exists(path):
+        table = _read(storage.join(out, NAMES_LIST), NAMES)
+        if table is None:
             return cls(np.zeros(0, np.uint64), np.zeros(0, np.uint64))
-        table = storage.read_table(path)
         images, first = np.unique(hashed(column(table, "image_id")), return_index=True)
         return cls(images, hashed(column(table, "same_as"))[first])
 
@@ -53,11 +54,22 @@ class EvaluationImages(NamedTuple):
     @classmethod
     def read(cls, out: str, names: Names) -> Self | None:
         """Of a finished build; None where it left no list."""
-        path = storage.join(out, EVALUATION_LIST)
-        if not storage.exists(path):
+        table = _read(storage.join(out, EVALUATION_LIST), EVALUATION)
+        if table is None:
             return None
-        table = storage.read_table(path)
         of = np.asarray(column(table, "evaluation_set").to_numpy(zero_copy_only=False), object)
         pictures = names.pictures_of(hashed(column(table, "image_id")))
         sets = tuple(sorted(set(of.tolist())))
         return cls(sets, tuple(np.unique(pictures[of == name]) for name in sets), table)
+
+
+def _read(path: str, schema: pa.Schema) -> pa.Table | None:
+    """A list; None where there is none."""
+    if not storage.exists(path):
+        return None
+    try:
+        return storage.read_table(path).select(schema.names).cast(schema)
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise BuildError(
+            f"{path} cannot be read: {error}", hint="`osprey-data assemble` with this --out writes it again."
+        ) from error

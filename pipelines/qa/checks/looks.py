@@ -41,7 +41,7 @@ def looks_of(out: str, pictures: Sequence[Picture], progress: Progress | None = 
     at = np.minimum(np.searchsorted(known_keys, keys), max(len(known_keys) - 1, 0))
     old = known_keys[at] == keys if len(known_keys) else np.zeros(len(keys), bool)
     found[old] = known[at[old]]
-    todo = np.flatnonzero(~old)
+    todo = np.array(sorted(np.flatnonzero(~old).tolist(), key=lambda number: _order(pictures[number])), np.int64)
     for done, looks in _looked_at(out, [pictures[number] for number in todo.tolist()]):
         found[todo[done]] = looks
         if progress:
@@ -60,6 +60,11 @@ def _state(picture: Picture) -> str:
     except OSError:
         return f"missing {picture.path}"
     return f"{stat.st_size} {stat.st_mtime_ns} {picture.path}"
+
+
+def _order(picture: Picture) -> tuple[str, int]:
+    """So that each row group is read once."""
+    return (picture.place.file, picture.place.row) if picture.place else (picture.path, 0)
 
 
 def _looked_at(out: str, pictures: Sequence[Picture]) -> Iterator[tuple[slice, Looks]]:
@@ -113,12 +118,12 @@ class _Group:
 
 
 def _read(out: str) -> tuple[Hashes, Looks]:
-    path = storage.join(out, KEPT_LOOKS)
-    if not storage.exists(path):
+    """What is kept; nothing where it is of another version or damaged: it is then made again."""
+    try:
+        table = storage.read_table(storage.join(out, KEPT_LOOKS))
+        return table["key"].to_numpy(), np.frombuffer(b"".join(table["look"].to_pylist()), LOOK)
+    except (OSError, pa.ArrowException, KeyError, ValueError):
         return np.zeros(0, np.uint64), np.zeros(0, LOOK)
-    table = storage.read_table(path)
-    content = b"".join(table["look"].to_pylist())
-    return table["key"].to_numpy(), np.frombuffer(content, LOOK)
 
 
 def _write(out: str, keys: Hashes, looks: Looks) -> None:

@@ -94,8 +94,7 @@ def _own_pictures(images: Images, scene: Scene) -> list[Picture] | str:
     """The pictures of images, in their order; or why there are none."""
     if scene.manifest.recipe.get("images", {}).get("embed"):
         files = {file.path: file.sha256 for kind in scene.manifest.kinds.values() for file in kind.files}
-        places = [images.place(number) for number in range(len(images.keys))]
-        return [Picture("", place, files.get(place.file, "")) for place in places]
+        return [Picture("", place, files.get(place.file, "")) for place in images.places()]
     if scene.data is None:
         return "the folder of the pictures is not known"
     if not storage.is_local(scene.data):

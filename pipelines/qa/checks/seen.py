@@ -58,6 +58,11 @@ class Images(NamedTuple):
         row = self.row(number)
         return Place(row["kind"], row["file"], row["row"])
 
+    def places(self) -> list[Place]:
+        """Of the first rows of all images."""
+        columns = (self.table[name].to_pylist() for name in ("kind", "file", "row"))
+        return [Place(*place) for place in zip(*columns, strict=True)]
+
     def row(self, number: int) -> dict[str, Any]:
         """An image as a dict."""
         found: dict[str, Any] = self.table.slice(number, 1).to_pylist()[0]

@@ -1,16 +1,24 @@
 """The same words about the same regions in two rows are found; short answers, other regions, other images are not."""
 
+import itertools
 import pathlib
+import re
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pipelines.qa.checks.duplicates import RepeatedPairs
+from pipelines.qa.checks.duplicates import RepeatedPairs, pair_keys
+from pipelines.qa.pieces import Piece
 from tests.qa import builds
 from tests.qa import rows as drawn
 from tests.qa.checks.looking import finding, talk
 
 Rows = list[dict[str, Any]]
+TEXTS = ("Is it red?", "Is <region1> red?", "Is <region2> red?", "Is <region1> or <region2> red?",
+         "Is <region2> or <region1> red?", "Is <region1> or <region1> red?", "Is a region red?")  # fmt: skip
 
 
 def found(tmp_path: pathlib.Path, shards: dict[tuple[str, str], list[Rows]], observers: int = 1) -> Any:
@@ -97,6 +105,21 @@ def test_the_evidence_does_not_depend_on_how_shards_are_shared_out(tmp_path: pat
     assert alone == shared
     assert alone.failed == 62
     assert len(alone.evidence) == 12
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.permutations([0, 1]), st.sampled_from(TEXTS)), min_size=1, max_size=12))
+@settings(max_examples=60, derandomize=True, deadline=None)
+def test_keys_are_equal_where_image_regions_and_texts_are(made: list[tuple[int, list[int], str]]) -> None:
+    """Against the definition, spelt out for one pair after the other."""
+    base, rows, meant = drawn.rows(2), [], []
+    for image, order, text in made:
+        regions = [base[image]["regions"][i] for i in order]
+        rows.append(talk(base[image] | {"regions": regions}, text, "Yes."))
+        named = [regions[int(n) - 1]["region_id"] for n in re.findall(r"<region([12])>", text)]
+        meant.append((image, re.sub("[0-9]", "", text), tuple(named)))
+    keys = pair_keys(Piece("conversation", "train", "one.parquet", np.arange(len(rows)), drawn.table(rows)))
+    for i, j in itertools.combinations(range(len(rows)), 2):
+        assert (keys[i] == keys[j]) == (meant[i] == meant[j])
 
 
 def test_nothing_to_judge_says_why(tmp_path: pathlib.Path) -> None:

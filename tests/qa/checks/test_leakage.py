@@ -13,6 +13,7 @@ from pipelines.qa.checks.lists import EVALUATION_LIST, NAMES_LIST
 from pipelines.qa.results import LeakLine
 from pipelines.regions.held_out import EVALUATION, NAMES
 from pipelines.regions.overlap import Overlap
+from schemas.errors import BuildError
 from tests.qa import builds
 from tests.qa import rows as drawn
 from tests.qa.checks.looking import finding, scene, show
@@ -91,6 +92,15 @@ def test_nothing_to_judge_says_why(tmp_path: pathlib.Path) -> None:
     assert excluded(tmp_path) == Finding(0, 0, (), "the sources have no evaluation set")
     storage.remove(storage.join(str(tmp_path), EVALUATION_LIST))
     assert "an import does not know" in excluded(tmp_path).note
+
+
+@pytest.mark.parametrize("name", [EVALUATION_LIST, NAMES_LIST])
+def test_a_damaged_list_is_told_with_what_to_do(tmp_path: pathlib.Path, name: str) -> None:
+    build(tmp_path, [("refcoco_val", image(1), "")])
+    (tmp_path / name).write_bytes(b"PAR1 cut off")
+    with pytest.raises(BuildError, match=f"{name} cannot be read") as raised:
+        excluded(tmp_path)
+    assert "assemble" in raised.value.hint
 
 
 def test_the_matrix_counts_images_of_each_source_before_and_after(tmp_path: pathlib.Path) -> None:
