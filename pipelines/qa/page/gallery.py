@@ -26,6 +26,10 @@ _ID_CHARS = 16
 
 _NAME = re.compile(r"<region(\d{1,4})>")
 
+_WITHOUT_BYTES = pa.schema([
+    pa.field("image", pa.struct([("path", pa.string())])) if field.name == "image" else field for field in SHARD
+])  # fmt: skip
+
 Faults = Mapping[str, str]
 """What is wrong with a row, by check."""
 
@@ -122,7 +126,7 @@ def turn(role: str, text: str) -> Turn:
 
 def faults_of(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """What the checks of single rows say of each row, by check; broken rows are not judged."""
-    table = pa.Table.from_pylist([dict(row) for row in rows], schema=SHARD)
+    table = pa.Table.from_pylist([dict(row) for row in rows], schema=_WITHOUT_BYTES)
     whole = np.flatnonzero(complete_rows(table))
     found: list[dict[str, str]] = [{} for _ in rows]
     kinds: dict[str, list[int]] = defaultdict(list)
