@@ -179,7 +179,7 @@ def test_the_report_finds_planted_lies(name: str, built: dict[str, list[Row]], t
         kind: [_with_lies(row, old, new) for row in rows] if kind in claiming else rows for kind, rows in built.items()
     }
     finding = found(check, lied, tmp_path)
-    assert finding.failed >= FEWEST
+    assert finding.failed >= min(FEWEST, 0.2 * finding.judged) > 0
     assert all(one.detail and one.sample_id for one in finding.evidence)
 
 
