@@ -19,11 +19,13 @@ from contextlib import ExitStack
 from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
+import pyarrow as pa
 
 from pipelines import storage
 from pipelines.exchange.names import numbers
 from pipelines.qa.page.pictures import readable, stays_below
 from pipelines.qa.reading import column_pieces, opened
+from pipelines.qa.suite.frame import complete_rows
 from pipelines.shards.manifest import Manifest
 from schemas.errors import BuildError, RecipeError
 from schemas.records import Mask
@@ -49,7 +51,7 @@ class Written(NamedTuple):
     images: int
     regions: int
     left_out: Counter[str]
-    """Regions by why they are not in the file."""
+    """Regions and rows by why they are not in the file."""
     lines: str
     """The Python that opens it."""
 
@@ -77,13 +79,14 @@ def write(out: str, to: str, data: str | None, manifest: Manifest, progress: Pro
         _write_pictures(out, to, shards)
         data = storage.join(to, PICTURES)
     with tempfile.TemporaryDirectory(dir=to, prefix=".parts-") as folder:
-        categories = _sort(out, shards, folder, progress)
-        images, regions, left_out = _join(folder, to, data, categories, progress)
+        left_out: Counter[str] = Counter()
+        categories = _sort(out, shards, folder, left_out, progress)
+        images, regions = _join(folder, to, data, categories, left_out, progress)
     if not images:
-        why = ", ".join(f"{count:,} {what}" for what, count in left_out.items()) or "no row has a region"
+        why = ", ".join(f"{count:,} {what}" for what, count in (+left_out).items()) or "no row has a region"
         raise RecipeError(f"nothing to show: {why}", hint="Give the folder of the pictures with --data.")
     storage.write_bytes(storage.join(to, SCRIPT), _script("os.path.dirname(os.path.abspath(__file__))").encode())
-    return Written(images, regions, left_out, _script(repr(to)))
+    return Written(images, regions, +left_out, _script(repr(to)))
 
 
 def _script(folder: str) -> str:
@@ -102,12 +105,15 @@ def _write_pictures(out: str, to: str, shards: list[str]) -> None:
         with opened(storage.join(out, shard)) as file:
             for batch in file.iter_batches(_BATCH, columns=["image"]):
                 for image in batch.column("image").to_pylist():
-                    path = storage.join(to, PICTURES, image["path"])
-                    if image["bytes"] is not None and stays_below(image["path"]) and not os.path.exists(path):
-                        storage.write_bytes(path, image["bytes"])
+                    name, content = image["path"] or "", image["bytes"]
+                    path = storage.join(to, PICTURES, name)
+                    if content is not None and stays_below(name) and not os.path.exists(path):
+                        storage.write_bytes(path, content)
 
 
-def _sort(out: str, shards: list[str], folder: str, progress: Progress | None) -> dict[str, int]:
+def _sort(
+    out: str, shards: list[str], folder: str, left_out: Counter[str], progress: Progress | None
+) -> dict[str, int]:
     """Every region of every row into a file by its picture; returns the categories with their numbers."""
     names = set()
     with ExitStack() as stack:
@@ -117,7 +123,7 @@ def _sort(out: str, shards: list[str], folder: str, progress: Progress | None) -
         for done, shard in enumerate(shards):
             if progress:
                 progress("regions", done, 2 * len(shards))
-            for row in _rows(out, shard):
+            for row in _rows(out, shard, left_out):
                 part = parts[zlib.crc32(row["image_id"].encode()) % _PARTS]
                 for region in _regions(row):
                     names.add(region["category"])
@@ -125,10 +131,12 @@ def _sort(out: str, shards: list[str], folder: str, progress: Progress | None) -
     return {name: number for number, name in enumerate(sorted(names), 1)}
 
 
-def _rows(out: str, shard: str) -> Iterator[Row]:
+def _rows(out: str, shard: str, left_out: Counter[str]) -> Iterator[Row]:
     try:
         for piece in column_pieces(storage.join(out, shard), _COLUMNS):
-            yield from piece.to_pylist()
+            whole = complete_rows(piece)
+            left_out["rows in which something is missing"] += int((~whole).sum())
+            yield from piece.filter(pa.array(whole)).to_pylist()
     except (OSError, ValueError) as error:
         raise BuildError(
             f"{shard} cannot be read: {error}", hint="`osprey-data assemble` with this --out writes it again."
@@ -157,11 +165,10 @@ def _said(row: Row) -> dict[int, list[str]]:
 
 
 def _join(
-    folder: str, to: str, data: str, categories: dict[str, int], progress: Progress | None
-) -> tuple[int, int, Counter[str]]:
-    """(pictures, regions, regions left out); the annotations are written aside and put after the images."""
+    folder: str, to: str, data: str, categories: dict[str, int], left_out: Counter[str], progress: Progress | None
+) -> tuple[int, int]:
+    """(pictures, regions); the annotations are written aside and put after the images."""
     images = regions = 0
-    left_out: Counter[str] = Counter()
     listed = [{"id": number, "name": name} for name, number in categories.items()]
     with (
         storage.writing(storage.join(to, LABELS)) as labels,
@@ -186,7 +193,7 @@ def _join(
         shutil.copyfileobj(annotations, labels)
         labels.write(b"]}\n")
         pictures.write(b"}\n")
-    return images, regions, left_out
+    return images, regions
 
 
 def _pictures(path: str) -> Iterator[list[Row]]:
