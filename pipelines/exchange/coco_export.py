@@ -82,9 +82,6 @@ def write(out: str, to: str, data: str | None, manifest: Manifest, progress: Pro
         left_out: Counter[str] = Counter()
         categories = _sort(out, shards, folder, left_out, progress)
         images, regions = _join(folder, to, data, categories, left_out, progress)
-    if not images:
-        why = ", ".join(f"{count:,} {what}" for what, count in (+left_out).items()) or "no row has a region"
-        raise RecipeError(f"nothing to show: {why}", hint="Give the folder of the pictures with --data.")
     storage.write_bytes(storage.join(to, SCRIPT), _script("os.path.dirname(os.path.abspath(__file__))").encode())
     return Written(images, regions, +left_out, _script(repr(to)))
 
@@ -188,12 +185,20 @@ def _join(
                     images += 1
                     _write_image(streams, images, kept, to, data)
                     regions += _write_annotations(streams, images, regions, kept, categories)
+        _require_any(images, left_out)
         labels.write(b'],\n"annotations": [')
         annotations.seek(0)
         shutil.copyfileobj(annotations, labels)
         labels.write(b"]}\n")
         pictures.write(b"}\n")
     return images, regions
+
+
+def _require_any(images: int, left_out: Counter[str]) -> None:
+    """Raised while the files are being written, so that none of them stays."""
+    if not images:
+        why = ", ".join(f"{count:,} {what}" for what, count in (+left_out).items()) or "no row has a region"
+        raise RecipeError(f"nothing to show: {why}", hint="Give the folder of the pictures with --data.")
 
 
 def _pictures(path: str) -> Iterator[list[Row]]:
