@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -38,7 +39,8 @@ def examples(out: str, most: int = SHOWN) -> dict[str, list[Reject]]:
     for name in storage.list_files(folder, ".parquet"):
         try:
             for piece in column_pieces(storage.join(folder, name), REJECT.names):
-                kept = _lowest(pd.concat([kept, _ranked(piece)]) if len(kept) else _ranked(piece), most)
+                lowest = _ranked(piece, most)
+                kept = _lowest(pd.concat([kept, lowest]) if len(kept) else lowest, most)
         except (OSError, KeyError, pa.ArrowException):
             continue
     return {str(reason): _in_turn(group, most) for reason, group in kept.groupby("reason", sort=True)}
@@ -56,9 +58,18 @@ def all_names(found: Mapping[str, Iterable[Reject]]) -> set[str]:
     return {name for some in found.values() for one in some for name in names_in(one.key)}
 
 
-def _ranked(piece: pa.Table) -> pd.DataFrame:
-    frame = piece.to_pandas().fillna("").astype(object)
-    return frame.assign(rank=pd.util.hash_pandas_object(frame["key"], index=False, categorize=False))
+def _ranked(piece: pa.Table, most: int) -> pd.DataFrame:
+    """The lowest ones of each group, with their ranks; rejects of one key may stand in for each other here."""
+    ranks = pd.util.hash_array(piece["key"].to_numpy().astype(object), categorize=False)
+    groups = np.zeros(len(piece), np.int64)
+    for name in _GROUP:
+        column = piece[name].combine_chunks().dictionary_encode()
+        groups = groups * (len(column.dictionary) + 1) + column.indices.fill_null(-1).to_numpy() + 1
+    order = np.lexsort((ranks, groups))
+    first = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    nth = np.arange(len(order)) - np.repeat(first, np.diff(np.append(first, len(order))))
+    rows = np.sort(order[nth < 2 * most])
+    return piece.take(pa.array(rows)).to_pandas().fillna("").astype(object).assign(rank=ranks[rows])
 
 
 def _lowest(frame: pd.DataFrame, most: int) -> pd.DataFrame:
