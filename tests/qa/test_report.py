@@ -14,6 +14,7 @@ from pipelines.qa.figures.shown import ROWS
 from pipelines.qa.kinds import MEANS
 from pipelines.qa.page.gallery import card, spans
 from pipelines.qa.page.pictures import stays_below
+from pipelines.qa.page.report import write_report
 from pipelines.qa.page.wording import BLANK, percent
 from pipelines.qa.reading import rows_at
 from pipelines.qa.suite.expectations import KINDS
@@ -22,7 +23,7 @@ from schemas.errors import BuildError
 from schemas.ledger import LedgerLine
 from tests.qa import builds
 from tests.qa import rows as drawn
-from tests.qa.pages import page, report_of, written
+from tests.qa.pages import Page, page, report_of, written
 
 HOSTILE = '"><img src=x onerror="alert(1)"><script>alert(2)</script>'
 
@@ -232,3 +233,23 @@ def test_no_path_of_this_machine_is_on_the_page(tmp_path: pathlib.Path) -> None:
     manifest = builds.write(tmp_path)
     assert manifest == msgspec.json.decode((tmp_path / "manifest.json").read_bytes(), type=type(manifest))
     assert not re.search(re.escape(str(tmp_path)), written(tmp_path))
+
+
+def test_a_shard_that_is_missing_and_one_that_is_none(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path)
+    (tmp_path / "data/mask_text/train-00000-of-00001.parquet").unlink()
+    (tmp_path / "data/conversation/val-00000-of-00001.parquet").write_bytes(b"no table")
+    text = page(tmp_path).text
+    assert "Fail" in text
+    assert "data/mask_text/train-00000-of-00001.parquet: missing" in text
+    assert "data/conversation/val-00000-of-00001.parquet: changed" in text
+    assert "No row of this kind can be shown." in text
+
+
+def test_a_shard_that_went_away_after_the_pass_shows_no_rows(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path)
+    report = report_of(tmp_path)
+    (tmp_path / "data/mask_text/train-00000-of-00001.parquet").unlink()
+    text = Page(pathlib.Path(write_report(str(tmp_path), report)).read_text()).text
+    assert "conversation/1" in text
+    assert "No row of this kind can be shown." in text
