@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,15 @@ Row = dict[str, Any]
 
 def row(number: int, *turns: tuple[str, str], kind: str = "conversation", writer: str = MODEL, **changes: Any) -> Row:
     """A row with these questions and answers."""
-    made = drawn.rows(1, kind)[0] | {"sample_id": f"{kind}/{number}"} | changes
+    made = _drawn(kind) | {"sample_id": f"{kind}/{number}"} | changes
     roles = ("user", "assistant")
     said = [{"role": role, "content": text} for turn in turns for role, text in zip(roles, turn, strict=True)]
     return made | {"messages": said, "generator": made["generator"] | {"name": writer}}
+
+
+@cache
+def _drawn(kind: str) -> Row:
+    return drawn.rows(1, kind)[0]
 
 
 def answers(*texts: str, kind: str = "conversation", writer: str = MODEL) -> list[Row]:
