@@ -19,16 +19,18 @@ from contextlib import ExitStack
 from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from pipelines import storage
 from pipelines.exchange.names import numbers
-from pipelines.qa.page.pictures import readable, stays_below
+from pipelines.qa.masks import measure
+from pipelines.qa.page.pictures import stays_below
 from pipelines.qa.reading import column_pieces, opened
 from pipelines.qa.suite.frame import complete_rows
 from pipelines.shards.manifest import Manifest
 from schemas.errors import BuildError, RecipeError
-from schemas.records import Mask
+from schemas.rle import MAX_SIDE
 
 LABELS, DATA_LIST, SCRIPT, PICTURES = "labels.json", "data.json", "open_in_fiftyone.py", "pictures"
 NO_CATEGORY = "(no category)"
@@ -201,7 +203,7 @@ def _require_any(images: int, left_out: Counter[str]) -> None:
         raise RecipeError(f"nothing to show: {why}", hint="Give the folder of the pictures with --data.")
 
 
-def _pictures(path: str) -> Iterator[list[Row]]:
+def _pictures(path: str) -> list[list[Row]]:
     """Picture by picture, its distinct regions, each with all its samples and what they say."""
     decoder = msgspec.json.Decoder()
     found: dict[str, dict[str, Row]] = {}
@@ -212,8 +214,18 @@ def _pictures(path: str) -> Iterator[list[Row]]:
             known["sample_ids"].append(region["sample_id"])
             if known["text"] != region["text"] and len(known["text"]) < MOST_TEXT:
                 known["text"] = f"{known['text']}\n{region['text']}".strip()
-    for _, regions in sorted(found.items()):
-        yield [region for _, region in sorted(regions.items())]
+    pictures = [[region for _, region in sorted(regions.items())] for _, regions in sorted(found.items())]
+    _judge_masks([region for regions in pictures for region in regions])
+    return pictures
+
+
+def _judge_masks(regions: list[Row]) -> None:
+    """Note which masks pycocotools may be given; it reads broken ones beyond their end."""
+    sizes = np.array([region["mask"]["size"] for region in regions], np.int64).reshape(-1, 2)
+    counts = pa.array([region["mask"]["counts"] for region in regions], pa.string())
+    valid = measure(counts, sizes[:, 0], sizes[:, 1]).valid & (sizes > 0).all(axis=1) & (sizes <= MAX_SIDE).all(axis=1)
+    for region, good in zip(regions, valid.tolist(), strict=True):
+        region["readable"] = good
 
 
 def _kept(regions: list[Row], data: str, left_out: Counter[str]) -> list[Row]:
@@ -225,8 +237,7 @@ def _kept(regions: list[Row], data: str, left_out: Counter[str]) -> list[Row]:
     if not os.path.exists(storage.join(data, path)):
         left_out["regions on a picture that is not there"] += len(regions)
         return []
-    good = [region for region in regions if readable(Mask(size=tuple(region["mask"]["size"]),
-                                                          counts=region["mask"]["counts"]))]  # fmt: skip
+    good = [region for region in regions if region["readable"]]
     if len(good) < len(regions):
         left_out["regions with a mask that cannot be read"] += len(regions) - len(good)
     return good
