@@ -1,6 +1,7 @@
 """Texts in another language than English, by a language identifier (py3langid)."""
 
 import re
+from functools import cache
 from typing import Any, NamedTuple, Self
 
 import msgspec
@@ -98,8 +99,9 @@ def _detail(one: _Text, language: str) -> Evidence:
     return msgspec.structs.replace(one.place, detail=f"{language}: {one.text[:200]}")
 
 
+@cache
 def _identifier() -> Any:
-    """Loaded when it is needed, which takes a second."""
+    """Loaded once, when it is needed, which takes a second."""
     from py3langid import langid
 
     return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
