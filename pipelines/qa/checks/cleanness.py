@@ -27,11 +27,11 @@ def _slurs() -> str:
 
 
 @cache
-def _names() -> str:
-    """A pattern of the commonest given names of the United States, by the library's census figures."""
+def _names() -> frozenset[str]:
+    """The commonest given names of the United States, by the library's census figures."""
     from faker.providers.person.en_US import Provider
 
-    return any_of(set(Provider.first_names) - COMMON - NEUTRAL)
+    return frozenset(Provider.first_names) - COMMON - NEUTRAL
 
 
 class Slurs(WordCheck):
@@ -61,21 +61,16 @@ class Names(WordCheck):
 
     spec = Spec("no_personal_names", "texts do not name persons", "language", "warn", 0.002, "turns")
     with_questions = True
-
-    def faults(self, piece: Piece) -> Faults:
-        """The list is loaded when the first piece is seen."""
-        self.pattern = r"[\pL\d,;'\x{2019}>)] " + _names()
-        return super().faults(piece)
+    pattern = r"[\pL\d,;'\x{2019}>)] [A-Z][a-z]"
 
     def at_fault(self, text: str) -> str:
         """The first name."""
-        return next((found[2] for found in _named().finditer(text) if _is_person(text, found)), "")
+        named = (found for found in _CAPITAL.finditer(text) if found[2] in _names())
+        return next((found[2] for found in named if _is_person(text, found)), "")
 
 
-@cache
-def _named() -> re.Pattern[str]:
-    """The word before, the name, the word after."""
-    return re.compile(rf"([^\s.!?:\"\u201c]+[,;'\u2019>)]?) ({_names()})(?= ?([\w-]*))")
+_CAPITAL = re.compile(r"([^\s.!?:\"\u201c]+) ([A-Z][a-z]+)\b(?= ?([\w-]*))")
+"""The word before, a word with a capital, the word after."""
 
 
 def _is_person(text: str, found: re.Match[str]) -> bool:
