@@ -2,19 +2,27 @@
 
 import hashlib
 import json
+import os
 import pathlib
+import shutil
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from pipelines.qa import looking
 from pipelines.qa.audit import audit
 from pipelines.qa.judging import BUILD_CHECKS
 from pipelines.qa.results import CheckResult, Report
 from pipelines.qa.suite.expectations import Failure, Verdict
+from pipelines.qa.suite.stored import read_judged
 from pipelines.shards.manifest import read_manifest, write_manifest
+from pipelines.shards.writing import FileEntry
 from schemas.errors import BuildError
 from schemas.ledger import LedgerLine
 from tests.qa import builds
@@ -204,3 +212,97 @@ def test_an_empty_shard_still_needs_the_columns(tmp_path: pathlib.Path) -> None:
 def test_an_interrupted_build(tmp_path: pathlib.Path) -> None:
     with pytest.raises(BuildError, match="no build has finished"):
         audit(str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def one_worker(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A build with faults in several shards, looked at by one process."""
+    out = tmp_path_factory.mktemp("one")
+    content = builds.shards()
+    content["conversation", "train"][1][0]["regions"][0]["area"] = 7
+    content["mask_text", "train"][0][1]["sample_id"] = "conversation/2"
+    manifest = builds.write(out, content)
+    (out / "data/conversation/val-00000-of-00001.parquet").unlink()
+    audit(str(out), judged=None)
+    audit(str(out), judged=read_judged(str(out), manifest))
+    return out
+
+
+def test_two_processes_say_the_same(
+    one_worker: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(one_worker, tmp_path / "two", ignore=shutil.ignore_patterns("qa"))
+    monkeypatch.setattr(looking, "FEW", 0)
+    seen: list[int] = []
+    judged = read_judged(str(one_worker), read_manifest(str(one_worker)))
+    report = audit(str(tmp_path / "two"), None, lambda what, done, total: seen.append(done), judged, workers=2)
+    assert {one.expectation for one in report.failures} == {
+        "area_equals_mask", "files_as_in_manifest", "sample_id_unique_in_build"
+    }  # fmt: skip
+    assert seen == [0, 1, 2, 3, 4]
+    written = sorted((tmp_path / "two/qa").rglob("*.json"))
+    assert len(written) >= 3
+    for path in written:
+        assert path.read_bytes() == (one_worker / path.relative_to(tmp_path / "two")).read_bytes()
+
+
+class _Deadly(str):
+    """Kills the process that it is sent to, as the system does where memory runs out."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (1,)
+
+
+def test_a_worker_that_is_killed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = builds.write(tmp_path)
+    monkeypatch.setattr(looking, "FEW", 0)
+    tasks = [looking.Task(kind, file, None) for kind, entry in manifest.kinds.items() for file in entry.files]
+    with pytest.raises(BuildError, match="worker process ended"):
+        list(looking.look_at_all(looking.Build(_Deadly(tmp_path), None), tasks, 2))
+
+
+@pytest.mark.parametrize("size", [0, 4, 100, 0.5, 0.99])
+def test_of_a_shard_that_is_cut_off_the_others_are_counted(tmp_path: pathlib.Path, size: float) -> None:
+    builds.write(tmp_path)
+    path = tmp_path / "data/conversation/train-00000-of-00002.parquet"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(size * len(content)) if size < 1 else int(size)])
+    report = audit(str(tmp_path))
+    assert report.verdict == "fail"
+    assert [(one.expectation, one.file) for one in report.failures] == [
+        ("files_as_in_manifest", "data/conversation/train-00000-of-00002.parquet")
+    ]
+    assert report.figures.rows == 10 - 3
+
+
+class _Silent:
+    """A suite that finds nothing."""
+
+    def validate(self, *args: Any, **named: Any) -> Verdict:
+        return Verdict([], [])
+
+
+@given(st.integers(4, 4_000), st.integers(1, 255))
+@settings(max_examples=40, deadline=None)
+def test_any_changed_byte_is_damage_and_no_crash(intact: bytes, place: int, other: int) -> None:
+    """Whatever breaks: the footer, a page, the encoding of a text, a number."""
+    changed = bytearray(intact)
+    changed[place % len(intact)] ^= other
+    with tempfile.TemporaryDirectory() as out:
+        path = pathlib.Path(out, "x.parquet")
+        path.write_bytes(changed)
+        entry = FileEntry(path="x.parquet", rows=2, bytes=len(intact), sha256=hashlib.sha256(intact).hexdigest())
+        looker = looking.Looker(looking.Build(out, None))
+        looker.__dict__["_validator"] = _Silent()
+        seen = looker.look(looking.Task("mask_text", entry, None))
+    assert not seen.sound
+    assert seen.verdict.failures[0].expectation == "files_as_in_manifest"
+    assert "changed: sha256" in seen.verdict.failures[0].detail
+    assert seen.counts.rows == seen.watch.rows or seen.counted
+
+
+@pytest.fixture(scope="module")
+def intact(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    out = tmp_path_factory.mktemp("intact")
+    builds.write(out)
+    return (out / MASK_TEXT).read_bytes()

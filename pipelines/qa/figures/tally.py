@@ -60,7 +60,7 @@ class Tally:
         )  # fmt: skip
 
     def _told(self, value: float) -> float:
-        return float(f"{value * self._unit:.9g}")
+        return float(value) if self._unit == 1 else float(f"{value * self._unit:.9g}")
 
     def _add(self, bins: Ints, total: int) -> None:
         more = np.zeros(max(len(bins), len(self._bins)), np.int64)
@@ -103,7 +103,7 @@ def _large(values: Ints) -> bool:
 
 
 def _steps() -> list[int]:
-    return [digit * 10**zeros for zeros in range(12) for digit in (1, 2, 5)]
+    return [digit * 10**zeros for zeros in range(16) for digit in (1, 2, 5)]
 
 
 def _bin(values: Ints) -> Ints:
