@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.qa.overview import kinds_table
+from pipelines.qa.overview import checks_table, kinds_table
 from pipelines.shards.manifest import read_manifest
 from tests.phases.conftest import Run, osprey_data  # noqa: F401 - a fixture
 
@@ -50,12 +50,12 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def generated(marker: str, content: str, request: pytest.FixtureRequest) -> None:
+def generated(marker: str, content: str, request: pytest.FixtureRequest, name: str = "README.md") -> None:
     """Between the marker and the end of the block stands this; with --renew-readme it is put there."""
-    path = ROOT / "README.md"
+    path = ROOT / name
     text = path.read_text(encoding="utf-8")
     found = re.search(rf"<!-- {re.escape(marker)} -->\n(.*?)<!-- end -->", text, re.DOTALL)
-    assert found, f"README has no block marked {marker!r}"
+    assert found, f"{name} has no block marked {marker!r}"
     if request.config.getoption("--renew-readme"):
         path.write_text(text[: found.start(1)] + content + text[found.end(1) :], encoding="utf-8")
     else:
@@ -73,6 +73,10 @@ def test_table_of_kinds(built: tuple[pathlib.Path, str], request: pytest.Fixture
     """Generated from the build, not typed."""
     table = kinds_table(read_manifest(str(built[0] / "dataset")))
     generated("kinds of that build", f"\n{table}\n", request)
+
+
+def test_table_of_checks(request: pytest.FixtureRequest) -> None:
+    generated("checks of the content", f"\n{checks_table()}\n", request, "pipelines/qa/README.md")
 
 
 def test_snippet(built: tuple[pathlib.Path, str], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
-"""The kinds of a build as a table in Markdown, for README: counted, not typed."""
+"""Tables in Markdown for README and guide: counted and listed, not typed."""
 
 from pipelines.builders import BUILDERS, MODEL_KINDS
+from pipelines.qa.checks.catalog import specs
 from pipelines.qa.kinds import MEANS
 from pipelines.shards.manifest import KindEntry, Manifest
 
@@ -21,3 +22,13 @@ def _line(kind: str, entry: KindEntry, manifest: Manifest) -> tuple[str, ...]:
     return (
         f"`{kind}`", MEANS[kind], sources, f"{entry.rows:,}", f"{entry.regions:,}", f"{entry.turns:,}", paper, writer,
     )  # fmt: skip
+
+
+def checks_table() -> str:
+    """Every check of the content with what holds where a recipe says nothing, for the guide."""
+    lines = [
+        (f"`{spec.name}`", spec.means, spec.severity, f"{100 * spec.threshold:g} % of {spec.unit}")
+        for spec in specs().values()
+    ]
+    head = ("check", "should hold", "severity", "may be at fault")
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ("---",) * len(head), *lines)) + "\n"
