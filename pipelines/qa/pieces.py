@@ -106,7 +106,7 @@ class Observer(Protocol):
 
 def column(table: pa.Table, name: str) -> pa.Array:
     """A column as one array."""
-    chunks = table[name].chunks
+    chunks = table[name].chunks or [pa.array([], table.schema.field(name).type)]
     return pa.concat_arrays(chunks) if len(chunks) != 1 else chunks[0]
 
 

@@ -13,7 +13,8 @@ from pipelines.qa.checks.base import Fault, Faults, RowCheck
 from pipelines.qa.checks.words import answers, matching, said
 from pipelines.qa.pieces import Piece, column, field
 
-TAG = r"<region(\d+)>"
+TAG = r"<region([0-9]{1,6})>"
+"""No row has a million regions; longer numbers are text."""
 CLAUSE = r"(?:^|[.!?;:,]\s+|\n\s*|\b(?:[Tt]hat|and|while|because|[Ii]s|so)\s+)"
 """What stands before the subject of a clause: "the hat of <region1>" says nothing of the region as a whole."""
 _TAG = re.compile(TAG)

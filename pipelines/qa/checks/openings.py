@@ -21,6 +21,8 @@ ENOUGH = 200
 _SLOTS = 8192
 """Openings are counted by hash in so many slots, so that memory is bounded whatever the texts; another opening in the
 same slot adds about a ten-thousandth to a share."""
+_LONGEST = 200
+"""Characters of an opening that are kept."""
 _OPENING = rf"^\s*(?P<opening>(?:\S+\s+){{{WORDS - 1}}}\S+)\s"
 
 
@@ -135,7 +137,7 @@ def _count(kind: _Kind, piece: Piece, rows: npt.NDArray[np.int64], openings: pa.
         slot, rank, row = int(slots[index]), int(ranks[index]), int(rows[index])
         known = kind.firsts.get(slot)
         if known is None or rank <= known.rank:
-            kind.take(slot, _First(rank, str(texts[index]), evidence(piece, Fault(row, ""))))
+            kind.take(slot, _First(rank, str(texts[index])[:_LONGEST], evidence(piece, Fault(row, ""))))
 
 
 def _detail(name: str, count: int, first: _First, kind: _Kind) -> Evidence:

@@ -16,7 +16,7 @@ KIND = "positive_negative"
 FEW = 50
 """Answers of which the balance is not judged: chance alone would put them out of it."""
 _SAME_PLACE = 0.5
-_TAG = r"<region(?P<region>\d+)>"
+_TAG = r"<region(?P<region>[0-9]{1,6})>"
 _NAME = r"(?:an? )?(?P<name>[^<>?,]{1,60}?)"
 
 

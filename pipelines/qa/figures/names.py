@@ -22,6 +22,8 @@ SAMPLED = 20_000
 """Names kept whatever their frequency."""
 _HEAD = 100
 """Commonest names of a piece that are kept besides."""
+_LONGEST = 200
+"""Characters of a name that are kept: a text without blanks may be taken for one name."""
 _LISTED = 50
 """Names of the head and the tail of a vocabulary."""
 
@@ -68,9 +70,9 @@ class Lexicon:
         texts = names.to_numpy(zero_copy_only=False).astype(object)
         found = pd.util.hash_array(texts, categorize=False)
         for place in np.lexsort((found, -counts))[:_HEAD].tolist():
-            self._heads[int(found[place])] = str(texts[place])
+            self._heads[int(found[place])] = str(texts[place])[:_LONGEST]
         lowest = np.argpartition(found, SAMPLED)[:SAMPLED] if len(found) > SAMPLED else np.arange(len(found))
-        self._keep({int(found[place]): str(texts[place]) for place in lowest.tolist()})
+        self._keep({int(found[place]): str(texts[place])[:_LONGEST] for place in lowest.tolist()})
         return found
 
     def merge(self, other: Self) -> None:

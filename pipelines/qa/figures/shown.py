@@ -20,7 +20,7 @@ _STRATA = 64
 
 
 class _Candidate(NamedTuple):
-    """A row, ordered by its rank."""
+    """A row, ordered by its rank (`_order`)."""
 
     rank: int
     sample_id: str
@@ -55,9 +55,9 @@ class Selection:
         }
 
     def _keep(self, kind: str, lowest: list[_Candidate], strata: list[_Candidate]) -> None:
-        self._lowest[kind] = heapq.nsmallest(ROWS, [*self._lowest[kind], *lowest])
+        self._lowest[kind] = heapq.nsmallest(ROWS, [*self._lowest[kind], *lowest], key=_order)
         first: dict[tuple[str, tuple[str, ...]], _Candidate] = {}
-        for one in sorted([*self._strata[kind], *strata]):
+        for one in sorted([*self._strata[kind], *strata], key=_order):
             first.setdefault((one.writer, one.sources), one)
         self._strata[kind] = list(first.values())[:_STRATA]
 
@@ -83,7 +83,7 @@ def _candidate(piece: Piece, row: int) -> _Candidate:
 
 def _spread(candidates: list[_Candidate]) -> list[_Candidate]:
     """First those that bring a writer or sources that none before has, then the lowest ranks; by rank."""
-    left = sorted({(one.shown.file, one.shown.row): one for one in candidates}.values(), key=lambda one: one[:2])
+    left = sorted({(one.shown.file, one.shown.row): one for one in candidates}.values(), key=_order)
     chosen: list[_Candidate] = []
     seen: set[str] = set()
     while left and len(chosen) < ROWS:
@@ -91,7 +91,12 @@ def _spread(candidates: list[_Candidate]) -> list[_Candidate]:
         best = left.pop(gains.index(max(gains)))
         chosen.append(best)
         seen |= _names(best)
-    return sorted(chosen, key=lambda one: one[:2])
+    return sorted(chosen, key=_order)
+
+
+def _order(one: _Candidate) -> tuple[int, str, str, int]:
+    """Rows with one id, which no sound build has, in the order of files."""
+    return one.rank, one.sample_id, one.shown.file, one.shown.row
 
 
 def _gain(one: _Candidate, seen: set[str]) -> tuple[bool, int]:

@@ -94,8 +94,8 @@ SHARE = 2.0**-40
 
 
 def shares(part: Ints, whole: Ints) -> Ints:
-    """Parts (n,) of wholes (n,) in steps of `SHARE`; both below 2**31."""
-    return np.rint(part / np.maximum(whole, 1) / SHARE).astype(np.int64)
+    """Parts (n,) of wholes (n,) in steps of `SHARE`, at most the whole."""
+    return np.rint(np.minimum(part / np.maximum(whole, 1), 1.0) / SHARE).astype(np.int64)
 
 
 def _large(values: Ints) -> bool:

@@ -22,11 +22,15 @@ IMAGE_SIZE = 512
 """Pixels of a side of the model's picture, as published."""
 STRIDES = (4, 8, 16, 32)
 """Of the four feature maps, in pixels of the model's picture."""
+_LONGEST = 1 << 16
+"""Pixels of a side of a picture; no JPEG is longer, and what claims to be is not drawn up."""
 
 
 def seen(counts: pa.Array, heights: Ints, widths: Ints) -> Bools:
     """(n, 4): whether each feature map sees each of n masks of (height, width) pixels; broken masks are not seen."""
     found = np.zeros((len(counts), len(STRIDES)), bool)
+    drawable = np.maximum(heights, widths) <= _LONGEST
+    heights, widths = heights * drawable, widths * drawable
     rows, first_row = _table(heights, _next_rows)
     columns, first_column = _table(widths, _looked_at)
     for first, strip in strips(counts, heights, widths):
