@@ -234,8 +234,8 @@ def _beside(out: str) -> None:
     theirs, mine = measure("peer", out), measure("ours", out)
     assert theirs["result"] == mine["result"]
     faster, smaller = theirs["cpu"] / mine["cpu"], theirs["mb"] / mine["mb"]
-    print(f"figures: pandas and pycocotools {theirs['cpu']:.1f} s and {theirs['mb']:.0f} MB, ours {mine['cpu']:.1f} s and"
-          f" {mine['mb']:.0f} MB: {faster:.0f} times as fast in 1/{smaller:.1f} of the memory")  # fmt: skip
+    print(f"figures: pandas and pycocotools {theirs['cpu']:.1f} s and {theirs['mb']:.0f} MB, ours {mine['cpu']:.1f} s"
+          f" and {mine['mb']:.0f} MB: {faster:.0f} times as fast in 1/{smaller:.1f} of the memory")  # fmt: skip
     theirs, mine = measure("torch", out), measure("run lengths", out)
     assert theirs["result"] == mine["result"]
     print(f"pooling of up to {POOLED:,} masks: torch {theirs['cpu']:.2f} s, from run lengths {mine['cpu']:.3f} s:"
