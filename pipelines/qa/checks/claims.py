@@ -1,7 +1,8 @@
 """What answers say of regions, beside what the row knows of them."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ TAG = r"<region([0-9]{1,6})>"
 """No row has a million regions; longer numbers are text."""
 CLAUSE = r"(?:^|[.!?;:,]\s+|\n\s*|\b(?:[Tt]hat|and|while|because|[Ii]s|so)\s+)"
 """What stands before the subject of a clause: "the hat of <region1>" says nothing of the region as a whole."""
+REMEMBERED = 50_000
+"""Outcomes that are kept of a function that is asked the same again and again."""
 _TAG = re.compile(TAG)
 
 
@@ -27,7 +30,15 @@ def form_pattern(form: str, **groups: str) -> re.Pattern[str]:
     return re.compile(rf"\s*{text}\s*$", re.IGNORECASE)
 
 
-NAMING = tuple(
+class Forms(tuple[re.Pattern[str], ...]):
+    """Forms of questions. Known by identity: to hash patterns takes longer than to match them."""
+
+    __slots__ = ()
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+NAMING = Forms(
     form_pattern(form, region=TAG)
     for form in (
         *prompts.questions("mask_text", "category_questions"), *prompts.questions("part_category", "object_questions"),
@@ -37,12 +48,13 @@ NAMING = tuple(
 )  # fmt: skip
 """Questions after what a region is: those of our prompts, and the shortest ones of others."""
 
-POINTING = tuple(form_pattern(form, region=TAG) for form in prompts.questions("mask_text", "phrase_questions"))
+POINTING = Forms(form_pattern(form, region=TAG) for form in prompts.questions("mask_text", "phrase_questions"))
 """Questions after a phrase that points a region out."""
 
 
-def matches(forms: Iterable[re.Pattern[str]], question: str) -> bool:
-    """Whether a question has one of some forms."""
+@lru_cache(maxsize=REMEMBERED)
+def matches(forms: Forms, question: str) -> bool:
+    """Whether a question has one of some forms; asked over and over of the same questions."""
     return any(form.match(question) for form in forms)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 import prompts
-from pipelines.qa.checks.claims import CLAUSE, NAMING, POINTING, TAG, Turn, form_pattern, matches
+from pipelines.qa.checks.claims import CLAUSE, NAMING, POINTING, TAG, Forms, Turn, form_pattern, matches
 from pipelines.qa.checks.objects import category, head
 
 _WORDS = {
@@ -41,13 +41,16 @@ _IS_A = re.compile(rf"{CLAUSE}{TAG} (?:is|shows) (?:an?|the) ", re.IGNORECASE | 
 _FIRST = re.compile(r"\s*(?:the (?:picture|image) shows )?(?:an?|the) ", re.IGNORECASE)
 _ARTICLE = re.compile(r"\s*(?:an?|the) ", re.IGNORECASE)
 _ONLY = re.compile(rf"\s*(?:(?:it|{TAG}) is )?{_LIST}\s*\.?\s*$", re.IGNORECASE)
-_QUESTIONS = tuple(
+_QUESTIONS = Forms(
     form_pattern(form, region=TAG)
     for form in (
         *prompts.questions("part_attribute", "color_questions"), "What color is {region}?", "Which color is {region}?",
         "What is the color of {region}?",
     )
 )  # fmt: skip
+
+_ABOUT = Forms((*NAMING, *POINTING))
+"""Questions that an answer names or points out a region to."""
 
 
 def bits_of(text: str) -> int:
@@ -115,7 +118,7 @@ def _unnamed(turn: Turn, own: str) -> int:
         return 0
     if turn.kind == "description" and (first := _FIRST.match(turn.answer)):
         return phrased(turn.answer[first.end() :], own)
-    return phrased(turn.answer, own) if matches((*NAMING, *POINTING), turn.question) else 0
+    return phrased(turn.answer, own) if matches(_ABOUT, turn.question) else 0
 
 
 def _spread() -> npt.NDArray[np.uint32]:

@@ -5,6 +5,7 @@ puppy is a dog, a mug a cup). So only a claim that one of them is another one is
 """
 
 import re
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -71,10 +72,13 @@ _STOP = frozenset(
     wears were what where which while who whose with without you""".split()  # noqa: SIM905
 )
 _TOKEN = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)*|['\u2019]s\b|[^\sA-Za-z]")
+_REMEMBERED = 50_000
+"""Texts of which the outcome is kept: the same names and answers come again and again."""
 _MOST_WORDS = 6
 """Of a noun phrase before its noun ends; longer ones are not read."""
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def category(name: str) -> str:
     """The category of COCO that a word, its plural, or a category of any source names; empty where it names none."""
     return next((_WORDS[one] for one in singulars(plain(name)) if one in _WORDS), "")
@@ -92,8 +96,13 @@ def head(text: str) -> tuple[str, str]:
     The noun phrase runs to the first preposition, verb or mark. "Car door", "cat's tail" and "photo of a dog" name no
     category here, since it is their last word that says what they are.
     """
+    return _head(text[:120])
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _head(text: str) -> tuple[str, str]:
     words: list[str] = []
-    for match in _TOKEN.finditer(text[:120]):
+    for match in _TOKEN.finditer(text):
         token = match.group()
         if token in ("'s", "\u2019s"):
             return "", ""

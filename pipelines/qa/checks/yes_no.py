@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Self
 
 import prompts
 from pipelines.builders.vocabulary import Vocabulary, plain, same_thing
 from pipelines.qa.checks.base import Finding, Scene, Spec
-from pipelines.qa.checks.claims import ClaimCheck, Known, Turn, form_pattern
+from pipelines.qa.checks.claims import REMEMBERED, ClaimCheck, Known, Turn, form_pattern
 from pipelines.qa.checks.objects import category, overlap
 from pipelines.qa.checks.words import answers, matching
 from pipelines.qa.pieces import Piece
@@ -44,11 +45,10 @@ class YesNo(ClaimCheck):
 
     def claims(self, turn: Turn, known: Known) -> Iterator[str]:
         """One for a question that names one region and one category."""
-        found = next((match for form in _FORMS if (match := form.match(turn.question))), None)
-        own = known.name(turn.row, int(found["region"])) if found else ""
-        if not found or not own:
+        number, asked = _asked(turn.question)
+        own = known.name(turn.row, number)
+        if not own:
             return
-        number, asked = int(found["region"]), found["name"]
         if turn.answer.strip().lower().startswith("no"):
             wrong = plain(asked) == plain(own)
         else:
@@ -56,6 +56,14 @@ class YesNo(ClaimCheck):
         yield f"<region{number}> is annotated as {own}: {turn.question.strip()} {turn.answer[:80]}" if wrong else ""
 
 
+@lru_cache(maxsize=REMEMBERED)
+def _asked(question: str) -> tuple[int, str]:
+    """The region and the category that a question is about; 0 where it has none of the forms."""
+    found = next((match for form in _FORMS if (match := form.match(question))), None)
+    return (int(found["region"]), found["name"]) if found else (0, "")
+
+
+@lru_cache(maxsize=REMEMBERED)
 def _alike(one: str, other: str) -> bool:
     known = category(one)
     return same_thing(_NO_WORDS, one, other) or bool(known and known == category(other))
