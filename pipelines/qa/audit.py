@@ -1,5 +1,6 @@
 """A finished build looked at as a whole: one pass over its shards for the suite, the figures and every check."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import pyarrow as pa
@@ -8,7 +9,7 @@ from pipelines import storage
 from pipelines.qa.checks.balance import ledger_failures, reject_failures
 from pipelines.qa.checks.base import Scene
 from pipelines.qa.checks.crossing import CrossChecks
-from pipelines.qa.judging import judge
+from pipelines.qa.judging import COUNTS, judge
 from pipelines.qa.looking import Build, Seen, Task, look_at_all
 from pipelines.qa.results import REPORT, Report, encode
 from pipelines.qa.suite.expectations import Failure, Verdict
@@ -48,7 +49,7 @@ def audit(
     for done, seen in enumerate(look_at_all(build, tasks, workers), start=1):
         total.add(seen)
         tell("look at the data", done, len(tasks))
-    report = judge(Scene(out, data, manifest, progress), total.watch, [*total.failures, *total.whole()])
+    report = judge(Scene(out, data, manifest, progress), total.watch, [*total.failures, *total.whole()], total.held)
     write_judged(out, manifest, total.verdicts)
     storage.write_bytes(storage.join(out, REPORT), encode(report))
     return report
@@ -65,6 +66,8 @@ class _Total:
         self.out = out
         self.manifest = manifest
         self.failures: list[Failure] = []
+        self.held: Counter[str] = Counter()
+        """Columns, rows or regions that were held against each expectation of the suite."""
         self.verdicts: dict[str, Verdict] = {}
         """By path; of shards that are as the manifest says."""
         self.crossing = CrossChecks()
@@ -75,6 +78,8 @@ class _Total:
     def add(self, seen: Seen) -> None:
         """Take note of a shard."""
         self.failures += seen.verdict.failures
+        for tally in seen.verdict.tallies:
+            self.held[tally.expectation] += tally.elements
         if seen.sound:
             self.verdicts[seen.path] = seen.verdict
         if seen.verdict.evidence:
@@ -110,7 +115,7 @@ def _count_failures(manifest: Manifest, found: dict[str, Counts], unread: Iterab
     """Kinds whose rows are not those of the manifest; kinds with unreadable shards cannot be judged."""
     for kind, entry in sorted(manifest.kinds.items()):
         counted = found.get(kind, Counts())
-        for name in ("rows", "regions", "turns", "generators"):
+        for name in COUNTS:
             said, seen = getattr(entry, name), getattr(counted, name)
             if said != seen and kind not in unread:
                 yield Failure(

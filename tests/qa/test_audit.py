@@ -19,10 +19,11 @@ from pipelines.qa import looking
 from pipelines.qa.audit import audit
 from pipelines.qa.judging import BUILD_CHECKS
 from pipelines.qa.results import CheckResult, Report
-from pipelines.qa.suite.expectations import Failure, Verdict
+from pipelines.qa.suite.expectations import CHECKS, Failure, Verdict
 from pipelines.qa.suite.stored import read_judged
 from pipelines.shards.manifest import read_manifest, write_manifest
 from pipelines.shards.writing import FileEntry
+from schemas.columns import SHARD
 from schemas.errors import BuildError
 from schemas.ledger import LedgerLine
 from tests.qa import builds
@@ -83,6 +84,34 @@ def test_what_was_judged_when_written_is_not_judged_again(tmp_path: pathlib.Path
     ]
     _change(MASK_TEXT)(tmp_path)
     assert "mask_size" not in {one.expectation for one in audit(str(tmp_path), judged=judged).failures}
+
+
+def _outcomes(out: pathlib.Path) -> dict[str, set[str]]:
+    """Outcome -> names of the suite's checks and those of the build as a whole."""
+    found: dict[str, set[str]] = {}
+    for check in form(audit(str(out))):
+        found.setdefault(check.outcome, set()).add(check.name)
+        assert bool(check.note) == (check.outcome == "not judged")
+    return found
+
+
+def test_what_has_nothing_to_judge_does_not_pass(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path)
+    shutil.rmtree(tmp_path / "data")
+    found = _outcomes(tmp_path)
+    assert found["fail"] == {"files_as_in_manifest"}
+    assert {check.name for check in CHECKS} | {"image_in_one_split"} <= found["not judged"]
+
+
+def test_rows_without_regions_say_nothing_of_regions(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path, {("image_text", "train"): [drawn.rows(3, "image_text", regions=0)]}, ledger=())
+    (tmp_path / "rejects/all.parquet").unlink()
+    found = _outcomes(tmp_path)
+    regions = {check.name for check in CHECKS if check.frame == "regions"}
+    assert found["not judged"] == regions | {"ledger_balances", "rejects_match_ledger"}
+    counted = {check.name: (check.judged, check.unit) for check in form(audit(str(tmp_path)))}
+    assert counted["columns"] == (len(SHARD.names), "columns")
+    assert (counted["license_filled"], counted["no_stray_files"]) == ((3, "rows"), (1, "shards"))
 
 
 def test_old_evidence_goes(tmp_path: pathlib.Path) -> None:
