@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.qa.checks.catalog import new_checks
+from pipelines.qa.checks.categories import Categories
 from pipelines.qa.checks.cleanness import Names
 from pipelines.qa.checks.openings import Openings
 from pipelines.qa.figures.shown import Selection
@@ -19,6 +20,7 @@ from tests.qa.checks.planted import answers, found, piece
 
 MANY = "9" * 5_000
 """More digits than Python makes a number of."""
+NEWLINES = "\n" * 500_000
 WORD = "QmFzZTY0" * 20_000
 """A text without a blank."""
 
@@ -63,6 +65,11 @@ def test_numbers_of_no_region_are_text(kind: str, question: str, answer: str) ->
 
 def test_names_are_looked_for_in_linear_time() -> None:
     assert found(Names(), piece(answers(f"a, Ab {WORD} and Sarah there."))).failed == 1
+
+
+def test_claims_are_looked_for_in_linear_time() -> None:
+    things = f"What is it?{NEWLINES} <region1> is a cat."
+    assert found(Categories(), piece(answers(things))).judged == 1
 
 
 def test_no_more_is_kept_of_a_text_without_blanks_than_of_another() -> None:

@@ -16,7 +16,7 @@ from pipelines.qa.pieces import Piece, column, field
 
 TAG = r"<region([0-9]{1,6})>"
 """No row has a million regions; longer numbers are text."""
-CLAUSE = r"(?:^|[.!?;:,]\s+|\n\s*|\b(?:[Tt]hat|and|while|because|[Ii]s|so)\s+)"
+CLAUSE = r"(?:^|[.!?;:,]\s+|\n[^\S\n]*|\b(?:[Tt]hat|and|while|because|[Ii]s|so)\s+)"
 """What stands before the subject of a clause: "the hat of <region1>" says nothing of the region as a whole."""
 REMEMBERED = 50_000
 """Outcomes that are kept of a function that is asked the same again and again."""
