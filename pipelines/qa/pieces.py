@@ -63,11 +63,6 @@ class Piece:
         return pc.list_parent_indices(column(self.table, "regions")).to_numpy().astype(np.int64)
 
     @cached_property
-    def region_numbers(self) -> Ints:
-        """(regions,): N of `<regionN>`, from 1 in each row."""
-        return _positions(self.region_rows) + 1
-
-    @cached_property
     def messages(self) -> pa.StringArray:
         """The contents of all messages of all rows, in order."""
         return pc.struct_field(pc.list_flatten(column(self.table, "messages")), "content")

@@ -16,7 +16,6 @@ def test_regions_and_turns_know_their_rows() -> None:
     found = piece(2)
     assert len(found) == 3
     assert found.region_rows.tolist() == [0, 0, 1, 1]
-    assert found.region_numbers.tolist() == [1, 2, 1, 2]
     assert found.message_rows.tolist() == [0] * 2 + [1] * 4 + [2] * 4
     assert found.asked.tolist() == [0, 2, 4, 6, 8]
     assert found.turns["row"].tolist() == [0, 1, 1, 2, 2]
