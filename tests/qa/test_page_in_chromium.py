@@ -251,6 +251,24 @@ def test_long_texts_and_other_scripts_stay_within_the_page(tmp_path: pathlib.Pat
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_the_first_column_of_a_table_stays_in_sight_and_its_names_in_one_piece(
+    tmp_path: pathlib.Path, show: Open
+) -> None:
+    content = builds.shards()
+    content["mask_text", "train"][0][0]["sources"] = ["coco", "part_of_a_set"]
+    builds.write(tmp_path, content)
+    builds.write_rejects(tmp_path, builds.REJECTS)
+    written(tmp_path)
+    page = show(tmp_path / "qa" / "index.html", width=420).page
+    table = page.locator("#sources + .wide")
+    names = table.locator("tbody td:first-child")
+    assert "part_of_a_set" in names.all_inner_texts()
+    lines = "all => all.map(one => Math.floor(one.clientHeight / parseFloat(getComputedStyle(one).lineHeight)))"
+    assert set(names.evaluate_all(lines)) == {1}
+    assert table.evaluate("one => { one.scrollLeft = 200; return one.scrollLeft; }") > 50
+    assert names.first.bounding_box()["x"] == pytest.approx(table.bounding_box()["x"], abs=2)
+
+
 def test_without_a_script_everything_is_there(sound: pathlib.Path, show: Open) -> None:
     opened = show(sound, java_script_enabled=False)
     assert opened.page.locator("article:visible").count() == 12
