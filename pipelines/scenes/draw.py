@@ -1,6 +1,6 @@
 """Draw a scene from its number.
 
-`draw_scene` depends on seed and index alone, so scenes can be made one at a time, in any order and on any machine.
+`draw_scene` depends on its arguments alone, so scenes can be made one at a time, in any order and on any machine.
 """
 
 from random import Random
@@ -30,16 +30,21 @@ def image_id_of(index: int) -> int:
     return 9 + 4 * index + stable_int("image", index) % 4
 
 
-def draw_scene(seed: int, index: int) -> SceneTruth:
-    """The scene of this number in the series of this seed."""
-    random = Random(stable_int("scene", seed, index))
+def folder_of(index: int) -> str:
+    """`train2017` or `val2017`."""
+    return "train2017" if index % VAL_EVERY else "val2017"
+
+
+def draw_scene(seed: int, index: int, series: str = "") -> SceneTruth:
+    """The scene of this number in a series of this seed: the one of COCO, or that of a format with its own pictures."""
+    random = Random(stable_int("scene", seed, index, *filter(None, [series])))
     size = random.choice(SIZES)
     place = random.choice(PLACES)
     horizon = size[1] * random.uniform(0.42, 0.56)
     crowd = _crowd(random, size, horizon) if place != "room" and random.random() < CROWDED else None
     placed = arrange(random, size, place, horizon)
     return SceneTruth(
-        seed=seed, index=index, image_id=image_id_of(index), folder="train2017" if index % VAL_EVERY else "val2017",
+        seed=seed, index=index, image_id=image_id_of(index), folder=folder_of(index), series=series,
         width=size[0], height=size[1], place=place, horizon=round(horizon, 2), objects=hide(placed), crowd=crowd,
     )  # fmt: skip
 

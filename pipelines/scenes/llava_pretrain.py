@@ -6,6 +6,7 @@ The real `blip_laion_cc_sbu_558k.json` has 558,128 records; for N = 118,287 ther
 from collections.abc import Iterator
 from random import Random
 
+from pipelines.scenes.draw import folder_of
 from pipelines.scenes.entry import PICTURE, Entry
 from pipelines.scenes.truth import SceneTruth
 from pipelines.scenes.words import PLACES, article, listed, looks
@@ -27,10 +28,14 @@ def name_of(scene: SceneTruth) -> str:
     return f"{number[:5]}/{number}"
 
 
+def chosen(seed: int, index: int) -> bool:
+    """Whether the data set may have the picture of this number."""
+    return stable_fraction("llava pretrain", seed, index) < SHARE and folder_of(index) == "train2017"
+
+
 def is_member(scene: SceneTruth) -> bool:
     """Whether the data set has the picture."""
-    chosen = stable_fraction("llava pretrain", scene.seed, scene.index) < SHARE
-    return chosen and scene.folder == "train2017" and bool(scene.objects)
+    return chosen(scene.seed, scene.index) and bool(scene.objects)
 
 
 def entries(scene: SceneTruth) -> Iterator[Entry]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pipelines.scenes.captions import captions
 from pipelines.scenes.catalogue import TEMPLATES
+from pipelines.scenes.draw import folder_of
 from pipelines.scenes.entry import PICTURE, Entry
 from pipelines.scenes.expressions import expressions
 from pipelines.scenes.masks import drawn
@@ -42,10 +43,10 @@ def number_of(scene: SceneTruth) -> int:
     return 1 + scene.index
 
 
-def is_member(scene: SceneTruth) -> bool:
+def chosen(seed: int, index: int) -> bool:
     """Whether the picture is one's own; image 3 is always one, so that small samples have some."""
-    chosen = scene.index == 3 or stable_fraction("own", scene.seed, scene.index) < SHARE
-    return chosen and scene.folder == "train2017"
+    drawn_lot = index == 3 or stable_fraction("own", seed, index) < SHARE
+    return drawn_lot and folder_of(index) == "train2017"
 
 
 def annotation_id(scene: SceneTruth, one: ObjectTruth, part: str = "") -> int:
@@ -63,7 +64,7 @@ def shown(scene: SceneTruth) -> Iterator[tuple[int, Shown]]:
 
 def entries(scene: SceneTruth) -> Iterator[Entry]:
     """The records of both files, and the picture."""
-    if not is_member(scene):
+    if not chosen(scene.seed, scene.index):
         return
     name = f"{number_of(scene):06d}.jpg"
     image = {"id": number_of(scene), "file_name": name, "width": scene.width, "height": scene.height}

@@ -8,6 +8,7 @@ spelling of tyre.
 from collections.abc import Iterator
 from typing import Any
 
+from pipelines.scenes.draw import folder_of
 from pipelines.scenes.entry import PICTURE, Entry
 from pipelines.scenes.masks import drawn
 from pipelines.scenes.truth import PartTruth, SceneTruth, Shown
@@ -50,11 +51,15 @@ PARTS = {
 _IDS = {row["name"]: int(row["id"]) for row in CATEGORIES}
 
 
+def chosen(seed: int, index: int) -> bool:
+    """Whether the scene of this number may be part of the data set."""
+    return stable_fraction("part imagenet", seed, index) < SHARE and folder_of(index) == "train2017"
+
+
 def category_of(scene: SceneTruth) -> str:
     """The category under which the picture is filed; empty where it is not part of the data set."""
     present = sorted({one.category for one in scene.objects} & set(PARTS))
-    chosen = stable_fraction("part imagenet", scene.seed, scene.index) < SHARE
-    if not (present and chosen and scene.folder == "train2017"):
+    if not (present and chosen(scene.seed, scene.index)):
         return ""
     return stable_choice(present, "part imagenet class", scene.seed, scene.index)
 

@@ -14,7 +14,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 from scipy.io import savemat
 
-from pipelines.scenes.draw import draw_scene
+from pipelines.scenes.draw import draw_scene, folder_of
 from pipelines.scenes.entry import FILE, PICTURE, Entry
 from pipelines.scenes.masks import Pixels, pixels
 from pipelines.scenes.pascal_sides import pieces
@@ -53,16 +53,22 @@ def image_name(scene: SceneTruth) -> str:
     return f"2008_{scene.index:06d}"
 
 
+def chosen(seed: int, index: int) -> bool:
+    """Whether the picture of this number may be one of VOC 2010's."""
+    drawn_lot = index <= ALWAYS or stable_fraction("pascal", seed, index) < SHARE
+    return drawn_lot and folder_of(index) == "train2017"
+
+
 def is_member(scene: SceneTruth) -> bool:
-    """Whether the picture is one of VOC 2010's: some training image with an object of its classes."""
-    chosen = scene.index <= ALWAYS or stable_fraction("pascal", scene.seed, scene.index) < SHARE
-    return chosen and scene.folder == "train2017" and bool(_objects(scene))
+    """Whether the picture is one of VOC 2010's: one that was chosen, with an object of its classes."""
+    return chosen(scene.seed, scene.index) and bool(_objects(scene))
 
 
 @lru_cache(maxsize=8)
 def first_index(seed: int) -> int:
     """The number of the first scene that is one of the pictures."""
-    return next(index for index in count(1) if is_member(draw_scene(seed, index)))
+    numbers = (index for index in count(1) if chosen(seed, index))
+    return next(index for index in numbers if is_member(draw_scene(seed, index, "pascal_part")))
 
 
 def entries(scene: SceneTruth) -> Iterator[Entry]:

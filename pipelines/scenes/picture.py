@@ -44,7 +44,7 @@ def encoded(picture: Image.Image, size: tuple[int, int] | None = None) -> bytes:
 
 def paint(scene: SceneTruth) -> Image.Image:
     """The picture of a scene, RGB."""
-    random = Random(stable_int("backdrop", scene.seed, scene.index))
+    random = Random(stable_int("backdrop", scene.seed, scene.index, *filter(None, [scene.series])))
     canvas = _backdrop(random, scene)
     if scene.crowd:
         _paint_crowd(canvas, scene.crowd)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from pipelines.scenes.draw import folder_of
 from pipelines.scenes.entry import FILE, PICTURE, Entry
 from pipelines.scenes.masks import Drawn, drawn
 from pipelines.scenes.truth import SceneTruth, Shown
@@ -22,10 +23,10 @@ def number_of(scene: SceneTruth) -> int:
     return 223_750 + scene.index
 
 
-def is_member(scene: SceneTruth) -> bool:
+def chosen(seed: int, index: int) -> bool:
     """Whether the data set has the picture; image 2 is always one, so that small samples have some."""
-    chosen = scene.index == 2 or stable_fraction("sa1b", scene.seed, scene.index) < SHARE
-    return chosen and scene.folder == "train2017"
+    drawn_lot = index == 2 or stable_fraction("sa1b", seed, index) < SHARE
+    return drawn_lot and folder_of(index) == "train2017"
 
 
 def shown(scene: SceneTruth) -> Iterator[tuple[int, Shown, Drawn]]:
@@ -40,7 +41,7 @@ def shown(scene: SceneTruth) -> Iterator[tuple[int, Shown, Drawn]]:
 
 def entries(scene: SceneTruth) -> Iterator[Entry]:
     """The file of an image, and its picture."""
-    if not is_member(scene):
+    if not chosen(scene.seed, scene.index):
         return
     name = f"sa_{number_of(scene)}"
     image = {

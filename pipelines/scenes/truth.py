@@ -92,6 +92,8 @@ class SceneTruth(Record, frozen=True, kw_only=True):
     """The COCO image id; ids have gaps and do not start at 0."""
     folder: str
     """`train2017` or `val2017`."""
+    series: str = ""
+    """The format whose own scene this is; empty where it is COCO's. Scenes of one number have one id and one folder."""
     width: int
     height: int
     place: Place

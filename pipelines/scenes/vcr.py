@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from pipelines.scenes.catalogue import LVIS_ONLY
+from pipelines.scenes.draw import folder_of
 from pipelines.scenes.entry import FILE, PICTURE, Entry
 from pipelines.scenes.truth import ObjectTruth, SceneTruth
 from pipelines.scenes.vcr_questions import Question, Text, order, questions
@@ -44,10 +45,14 @@ def image_name(scene: SceneTruth) -> str:
     return f"lsmdc_{film}/{film}_{start}-{end}@0"
 
 
+def chosen(seed: int, index: int) -> bool:
+    """Whether the scene of this number may be one of VCR's: a training image."""
+    return stable_fraction("vcr", seed, index) < SHARE and folder_of(index) == "train2017"
+
+
 def is_member(scene: SceneTruth) -> bool:
-    """Whether the picture is one of VCR's: a training image with two objects and more."""
-    chosen = stable_fraction("vcr", scene.seed, scene.index) < SHARE
-    return chosen and scene.folder == "train2017" and len(objects(scene)) > 1
+    """Whether the picture is one of VCR's: one that was chosen, with two objects and more."""
+    return chosen(scene.seed, scene.index) and len(objects(scene)) > 1
 
 
 def asked(scene: SceneTruth) -> list[Question]:

@@ -1,7 +1,8 @@
 """Visual Genome (format document, section 8): region descriptions, and Osprey's file with masks for the regions.
 
 For N = 118,287 training images there are about 108,000, as in Visual Genome, with about 50 regions each; 51,000 have
-a `coco_id`, all that show a validation image among them. A third of those have another size than COCO's picture.
+a `coco_id`, all that show a validation image among them. A third of those have another size than COCO's picture; images
+without one show scenes that COCO has not.
 """
 
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from pipelines.scenes import phrases
+from pipelines.scenes.draw import folder_of
 from pipelines.scenes.entry import PICTURE, Entry
 from pipelines.scenes.truth import Polygon, SceneTruth, Shown
 from schemas.keys import stable_fraction, stable_int
@@ -55,9 +57,19 @@ class Region(NamedTuple):
     """What the region shows, in pixels of the COCO picture."""
 
 
+def chosen(seed: int, index: int) -> bool:
+    """Whether the picture of this number may be one of Visual Genome's."""
+    return stable_fraction("vg", seed, index) < SHARE
+
+
+def is_linked(seed: int, index: int) -> bool:
+    """Whether the picture of this number is COCO's, and known to be."""
+    return folder_of(index) == "val2017" or stable_fraction("vg coco", seed, index) < COCO_SHARE
+
+
 def is_member(scene: SceneTruth) -> bool:
     """Whether the picture is one of Visual Genome's."""
-    return bool(scene.objects) and stable_fraction("vg", scene.seed, scene.index) < SHARE
+    return bool(scene.objects) and chosen(scene.seed, scene.index)
 
 
 def number_of(scene: SceneTruth) -> int:
@@ -67,8 +79,7 @@ def number_of(scene: SceneTruth) -> int:
 
 def coco_id(scene: SceneTruth) -> int | None:
     """The COCO id of the picture, where Visual Genome knows it."""
-    known = scene.folder == "val2017" or stable_fraction("vg coco", scene.seed, scene.index) < COCO_SHARE
-    return scene.image_id if known else None
+    return scene.image_id if is_linked(scene.seed, scene.index) else None
 
 
 def scale(scene: SceneTruth) -> float:

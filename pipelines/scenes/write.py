@@ -11,16 +11,13 @@ from typing import NamedTuple
 import msgspec
 
 from pipelines import storage
-from pipelines.scenes import coco, llava, llava_pretrain, lvis, own, paco, part_imagenet, pascal_part, refer, sa1b, vcr
-from pipelines.scenes import visual_genome as vg
-from pipelines.scenes.draw import VAL_EVERY, draw_scene
+from pipelines.scenes import lvis
+from pipelines.scenes.draw import VAL_EVERY
 from pipelines.scenes.entry import FILE, PICTURE, Entry
 from pipelines.scenes.picture import encoded, paint
+from pipelines.scenes.series import told
 from pipelines.scenes.tree import Counts, open_files
 from pipelines.scenes.truth import SceneTruth
-
-FORMATS = (coco, refer, llava, lvis, paco, pascal_part, part_imagenet, vg, vcr, llava_pretrain, sa1b, own)
-"""Each has `entries(scene)`, which yields what the format says of a scene."""
 
 CHUNK = 64
 """Scenes made in one go; also the step of the progress reports."""
@@ -62,7 +59,7 @@ def write_scenes(
     folder: str, images: int, seed: int, pictures: bool = True, progress: Progress | None = None, workers: int = 0
 ) -> None:
     """Write `images` training images, and one validation image for every 24, with their annotations and texts,
-    in every raw format. Most pictures are there three or four times, as parts of several data sets.
+    in every raw format. Data sets that share COCO's pictures do so here; every other one shows scenes of its own.
 
     The same seed gives the same bytes, whatever the number of processes; the scenes of a smaller sample are the first
     of a larger one. `progress` is told (images done, images in all). `workers` is the number of processes, 0 for one
@@ -99,9 +96,7 @@ def make(work: Work) -> Made:
     """Draw a range of scenes: write their pictures and small files, and return their records."""
     found: dict[tuple[str, str], list[bytes]] = defaultdict(list)
     counts: Counts = Counter()
-    for index in range(work.start, work.stop):
-        scene = draw_scene(work.seed, index)
-        entries = [entry for source in FORMATS for entry in source.entries(scene)]
+    for scene, entries in (one for index in range(work.start, work.stop) for one in told(work.seed, index)):
         counts.update(lvis.count(entries))
         for path, array, record in entries:
             if array == FILE:
@@ -115,11 +110,11 @@ def make(work: Work) -> Made:
 
 
 def _write_pictures(folder: str, scene: SceneTruth, entries: list[Entry]) -> None:
-    """The scene's picture under each of its names, painted once."""
+    """The scene's picture under each of its names, painted once, if it has any."""
+    names = [(path, size) for path, array, size in entries if array == PICTURE]
+    if not names:
+        return
     picture = paint(scene)
-    made: dict[tuple[int, int], bytes] = {}
-    for path, array, size in entries:
-        if array == PICTURE:
-            if size not in made:
-                made[size] = encoded(picture, size)
-            storage.write_bytes(storage.join(folder, path), made[size])
+    made = {size: encoded(picture, size) for size in {size: None for _, size in names}}
+    for path, size in names:
+        storage.write_bytes(storage.join(folder, path), made[size])

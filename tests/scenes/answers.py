@@ -231,7 +231,17 @@ def asked_category(question: str) -> str:
 
 def _region_caption(truth: Truth, row: Row, turn: Turn, named: Named, boxes: Boxes) -> bool:
     known = _about(turn, named)
-    return _points_out(known, turn[1]) if row["sources"] == ["own"] else true_of(known.scene, known.what, turn[1])
+    if row["sources"] == ["own"]:
+        return _points_out(known, turn[1])
+    return any(true_of(known.scene, what, turn[1]) for what in _same_outline(known))
+
+
+def _same_outline(known: Known) -> list[Shown]:
+    """The object or part, and what of the object has the same outline to the point: an apple, all but the body hidden.
+    Such regions are one, with the phrases of both."""
+    one = known.what.one
+    outlines = [("", one.visible), *((part.name, part.visible) for part in one.parts)]
+    return [known.what, *(Shown(one, name) for name, outline in outlines if outline == known.polygons)]
 
 
 def _commonsense(truth: Truth, row: Row, turn: Turn, named: Named, boxes: Boxes) -> bool:

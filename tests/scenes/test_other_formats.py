@@ -8,14 +8,15 @@ from pycocotools import mask as coco_mask
 from pipelines.scenes import llava_pretrain, own, sa1b
 from pipelines.scenes.entry import FILE, PICTURE
 from pipelines.scenes.picture import encoded, paint
-from pipelines.scenes.write import FORMATS
-from tests.scenes.conftest import IMAGES, Written
+from pipelines.scenes.series import told
+from pipelines.scenes.write import scene_count
+from tests.scenes.conftest import IMAGES, SEED, Written
 from tests.scenes.reading import chosen, like
 from tests.scenes.reading_regions import true_caption
 
 
 def test_captions_of_pairs_are_true(written: Written) -> None:
-    scenes = {f"{llava_pretrain.name_of(scene)}.jpg": scene for scene in written.scenes}
+    scenes = {f"{llava_pretrain.name_of(scene)}.jpg": scene for scene in written.scenes("llava_pretrain")}
     records = written.read(llava_pretrain.PATH)
     assert 0.35 * IMAGES < len(records) < 0.65 * IMAGES
     for record in records:
@@ -29,7 +30,7 @@ def test_captions_of_pairs_are_true(written: Written) -> None:
 
 def test_a_wrong_caption_is_noticed(written: Written) -> None:
     records = written.read(llava_pretrain.PATH)
-    scenes = {f"{llava_pretrain.name_of(scene)}.jpg": scene for scene in written.scenes}
+    scenes = {f"{llava_pretrain.name_of(scene)}.jpg": scene for scene in written.scenes("llava_pretrain")}
     texts = [record["conversations"][1]["value"] for record in records]
     moved = [true_caption(scenes[record["image"]], text) for record, text in zip(records[1:], texts, strict=False)]
     assert sum(moved) < 0.1 * len(moved)
@@ -53,7 +54,7 @@ def test_sa1b_is_as_documented(written: Written) -> None:
 
 
 def test_sa1b_ids_lead_to_the_truth(written: Written) -> None:
-    scene = next(scene for scene in written.scenes if sa1b.is_member(scene))
+    scene = next(scene for scene in written.scenes("sa1b") if sa1b.chosen(scene.seed, scene.index))
     rows = written.read(f"sa1b/sa_{sa1b.number_of(scene)}.json")["annotations"]
     assert [row["id"] for row in rows] == [number for number, _, _ in sa1b.shown(scene)]
 
@@ -62,7 +63,7 @@ def test_own_annotations(written: Written) -> None:
     data, texts = written.read(own.ANNOTATIONS), written.read(own.CAPTIONS)
     names = {row["id"]: row["name"] for row in data["categories"]}
     known = {row["id"]: row for row in data["annotations"]}
-    shown = {number: (scene, what) for scene in written.scenes for number, what in own.shown(scene)}
+    shown = {number: (scene, what) for scene in written.scenes("own") for number, what in own.shown(scene)}
     assert {row["image_id"] for row in texts["annotations"]} <= {image["id"] for image in data["images"]}
     phrased = 0
     for row in data["annotations"]:
@@ -77,9 +78,9 @@ def test_own_annotations(written: Written) -> None:
     assert phrased
 
 
-def test_pictures_of_every_format_are_declared_once(written: Written) -> None:
+def test_pictures_of_every_format_are_declared_once() -> None:
     paths = [
-        path for scene in written.scenes for source in FORMATS for path, array, _ in source.entries(scene)
+        path for index in range(scene_count(IMAGES)) for _, entries in told(SEED, index) for path, array, _ in entries
         if array in (PICTURE, FILE)
     ]  # fmt: skip
     assert len(paths) == len(set(paths))
@@ -88,6 +89,6 @@ def test_pictures_of_every_format_are_declared_once(written: Written) -> None:
 
 
 def test_a_picture_of_another_size(written: Written) -> None:
-    scene = written.scenes[1]
+    scene = written.scenes("own")[1]
     with Image.open(io.BytesIO(encoded(paint(scene), (200, 150)))) as picture:
         assert (picture.format, picture.size) == ("JPEG", (200, 150))

@@ -30,7 +30,7 @@ def train(files: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def meant(written: Written) -> dict[int, Shown]:
     """What every annotation id shows."""
-    return {number: what for scene in written.scenes for number, what in paco.shown(scene)}
+    return {number: what for scene in written.scenes("paco") for number, what in paco.shown(scene)}
 
 
 def test_only_official_fields(files: dict[str, Any]) -> None:
@@ -64,7 +64,7 @@ def test_tables_are_the_real_ones(train: dict[str, Any]) -> None:
 
 
 def test_images_lie_in_their_coco_folder_and_their_lvis_split(written: Written, files: dict[str, Any]) -> None:
-    by_id = {scene.image_id: scene for scene in written.scenes}
+    by_id = {scene.image_id: scene for scene in written.scenes("paco")}
     for split in SPLITS:
         for image in files[split]["images"]:
             scene = by_id[image["id"]]
@@ -168,7 +168,7 @@ def allowed(what: Shown, kind: str) -> set[str]:
 
 def test_what_is_said_to_be_absent_is_absent(written: Written, train: dict[str, Any]) -> None:
     names = {row["id"]: row["name"].partition(":")[0] for row in train["categories"]}
-    by_id = {scene.image_id: scene for scene in written.scenes}
+    by_id = {scene.image_id: scene for scene in written.scenes("paco")}
     bare = 0
     for image in train["images"]:
         present = {paco.LVIS_NAMES[one.category] for one in by_id[image["id"]].objects}

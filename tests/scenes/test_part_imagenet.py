@@ -56,7 +56,7 @@ def test_formatted_has_folders_and_closed_lines(raw: Any, formatted: Any) -> Non
 def test_some_polygons_are_points_or_lines(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(part_imagenet, "STRAY", 1.0)
     lengths = set()
-    for scene in written.scenes:
+    for scene in written.scenes("part_imagenet"):
         for path, array, record in part_imagenet.entries(scene):
             if path == part_imagenet.RAW and array == "annotations":
                 lengths.update(len(polygon) for polygon in record["segmentation"] if len(polygon) < 6)
@@ -67,7 +67,9 @@ def test_some_polygons_are_points_or_lines(written: Written, monkeypatch: pytest
 def test_parts_are_true(written: Written, raw: Any) -> None:
     names = {row["id"]: row["name"] for row in raw["categories"]}
     shown = {
-        number: (scene, what, part) for scene in written.scenes for number, what, part in part_imagenet.shown(scene)
+        number: (scene, what, part)
+        for scene in written.scenes("part_imagenet")
+        for number, what, part in part_imagenet.shown(scene)
     }
     whole = {"dog": "Quadruped", "car": "Car", "bottle": "Bottle"}
     part_names = {"wheel": "Tier", "cap": "Mouth", "body": "Body", "head": "Head", "tail": "Tail"}

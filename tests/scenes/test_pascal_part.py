@@ -155,7 +155,9 @@ def first_category(kind: str, part: str) -> int | None:
 
 
 def test_region_ids_lead_to_the_truth(written: Written, files: dict[str, Found]) -> None:
-    found = {key: (what, name) for scene in written.scenes for key, what, name in pascal_part.shown(scene)}
+    found = {
+        key: (what, name) for scene in written.scenes("pascal_part") for key, what, name in pascal_part.shown(scene)
+    }
     for stem, listed in files.items():
         for at, (kind, _, parts) in enumerate(listed, 1):
             what, name = found[f"{stem}#{at}"]

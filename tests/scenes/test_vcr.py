@@ -16,7 +16,7 @@ Line = tuple[SceneTruth, list[ObjectTruth], dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def lines(written: Written) -> list[Line]:
-    scenes = {f"{vcr.image_name(scene)}.jpg": scene for scene in written.scenes if vcr.is_member(scene)}
+    scenes = {f"{vcr.image_name(scene)}.jpg": scene for scene in written.scenes("vcr") if vcr.is_member(scene)}
     records = [json.loads(line) for line in (written.folder / vcr.PATH).read_text().splitlines()]
     return [(scene := scenes[record["img_fn"]], vcr.objects(scene), record) for record in records]
 

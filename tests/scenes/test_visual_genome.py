@@ -39,14 +39,18 @@ def test_fields_of_regions_are_the_real_ones(described: Any) -> None:
 
 def test_image_data(written: Written, images: Any) -> None:
     assert all(set(row) == {"image_id", "url", "width", "height", "coco_id", "flickr_id"} for row in images)
-    by_id = {scene.image_id: scene for scene in written.scenes}
+    by_id = {scene.image_id: scene for scene in written.scenes("coco")}
     linked = [row for row in images if row["coco_id"] is not None]
     assert 0.35 < len(linked) / len(images) < 0.65
     other = [row for row in linked if row["width"] != by_id[row["coco_id"]].width]
     assert 0.15 < len(other) / len(linked) < 0.55
     assert {row["url"].split("/")[-2] for row in images} == {"VG_100K", "VG_100K_2"}
     numbers = {row["image_id"] for row in images}
-    validation = [scene for scene in written.scenes if scene.folder == "val2017" and vg.number_of(scene) in numbers]
+    validation = [
+        scene
+        for scene in written.scenes("visual_genome")
+        if scene.folder == "val2017" and vg.number_of(scene) in numbers
+    ]
     assert validation
     assert {scene.image_id for scene in validation} <= {row["coco_id"] for row in linked}
 
@@ -73,7 +77,7 @@ def test_phrases_are_as_careless_as_the_real_ones(described: Any) -> None:
 
 
 def test_phrases_are_true_of_their_regions(written: Written, described: Any) -> None:
-    scenes = {vg.number_of(scene): scene for scene in written.scenes}
+    scenes = {vg.number_of(scene): scene for scene in written.scenes("visual_genome")}
     checked = 0
     for row in described:
         scene = scenes[row["id"]]
@@ -86,7 +90,7 @@ def test_phrases_are_true_of_their_regions(written: Written, described: Any) -> 
 
 def test_a_wrong_phrase_is_noticed(written: Written) -> None:
     """The same phrase held against another region of the picture is mostly false."""
-    scenes = [scene for scene in written.scenes if vg.is_member(scene)][:40]
+    scenes = [scene for scene in written.scenes("visual_genome") if vg.is_member(scene)][:40]
     wrong = total = 0
     for scene in scenes:
         found = vg.regions(scene)
@@ -100,7 +104,7 @@ def test_a_wrong_phrase_is_noticed(written: Written) -> None:
 
 def test_boxes_hold_their_region_and_some_go_beyond(written: Written, described: Any, images: Any) -> None:
     sizes = {row["image_id"]: (row["width"], row["height"]) for row in images}
-    scenes = {vg.number_of(scene): scene for scene in written.scenes}
+    scenes = {vg.number_of(scene): scene for scene in written.scenes("visual_genome")}
     beyond = 0
     for row in described:
         scale, (width, height) = vg.scale(scenes[row["id"]]), sizes[row["id"]]
