@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines.qa.suite.frame import schema_frame, shard_frame
-from pipelines.qa.suite.tally import Tally, tally_of
+from pipelines.qa.suite.tally import Tally, plain_json, tally_of
 from schemas.records import Kind, Record
 
 EXAMPLES = 5
@@ -150,7 +150,7 @@ class ShardValidator:
         result = batch.validate(self._suite(name, kind, split), result_format=_result_format(name))
         broken = [one for one in result.results if not one.success]
         failures = [_failure(one, kind, file) for one in broken]
-        return Verdict(failures, [_evidence(one) for one in broken], [tally_of(one) for one in result.results])
+        return Verdict(failures, [plain_json(one) for one in broken], [tally_of(one) for one in result.results])
 
     def _suite(self, frame: str, kind: str, split: str) -> Any:
         key = (frame, kind, split)
@@ -180,11 +180,6 @@ def arguments(check: Check, kind: str, split: str, sources: Collection[str] | No
         "sources_known": {"regex": _source_pattern(sources)},
     }
     return check.arguments | chosen.get(check.name, {})
-
-
-def validate_table(table: pa.Table, kind: str) -> list[Failure]:
-    """The failures of a table of one kind; for many tables use a `ShardValidator`."""
-    return ShardValidator().validate(table, kind).failures
 
 
 def library() -> Any:
@@ -235,12 +230,6 @@ def _failure(result: Any, kind: str, file: str) -> Failure:
         expectation=name, kind=kind, file=file, count=int(found["unexpected_count"]),
         examples=tuple(examples)[:EXAMPLES],
     )  # fmt: skip
-
-
-def _evidence(result: Any) -> dict[str, Any]:
-    """Great Expectations' own result as plain JSON."""
-    plain: dict[str, Any] = result.to_json_dict()
-    return plain
 
 
 def merge(failures: Iterable[Failure]) -> list[Failure]:
