@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -208,6 +209,17 @@ def test_rows_with_missing_values_are_counted_as_not_judged(validator: ShardVali
     counted = {one.expectation: one for one in validator.validate(drawn.table(rows), "conversation").tallies}
     assert (counted["license_filled"].elements, counted["license_filled"].missing) == (6, 1)
     assert counted["mask_size"].elements == 10
+
+
+def test_what_is_said_beside_a_missing_number_is_plain_json(validator: ShardValidator) -> None:
+    rows = copy.deepcopy(VALID)
+    rows[0]["height"], rows[1]["width"] = -5, None
+    found = validator.validate(drawn.table(rows), "conversation")
+    places = [one["result"]["partial_unexpected_index_list"] for one in found.evidence]
+    tally = next(one for one in found.tallies if one.expectation == "image_size_positive")
+    assert [{"sample_id": "conversation/1", "shorter_side": -5.0}] in places
+    assert tally.places == ({"shorter_side": -5.0, "sample_id": "conversation/1"},)
+    assert msgspec.json.decode(msgspec.json.encode(tally.places)) == list(tally.places)
 
 
 def test_merge_adds_counts_of_the_pieces_of_a_file(validator: ShardValidator) -> None:

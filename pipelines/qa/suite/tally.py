@@ -1,5 +1,6 @@
 """How an expectation came out, as little as can be added up over pieces, shards and processes."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -36,13 +37,19 @@ class Tally(Record, frozen=True, kw_only=True, omit_defaults=True):
 def tally_of(result: Any) -> Tally:
     """From Great Expectations' result of one expectation (format SUMMARY)."""
     found = result.result
-    plain: dict[str, Any] = result.to_json_dict()["result"] if found["unexpected_count"] else {}
+    plain: dict[str, Any] = plain_json(result)["result"] if found["unexpected_count"] else {}
     return Tally(
         expectation=result.expectation_config.meta["name"], elements=int(found["element_count"]),
         missing=int(found.get("missing_count") or 0), unexpected=int(found["unexpected_count"]),
         values=tuple(_short(value) for value in plain.get("partial_unexpected_list", ())[:PARTIAL]),
         places=tuple(plain.get("partial_unexpected_index_list", ())[:PARTIAL]),
     )  # fmt: skip
+
+
+def plain_json(result: Any) -> dict[str, Any]:
+    """Great Expectations' result as plain JSON; its own conversion leaves numpy's numbers in the index."""
+    plain: dict[str, Any] = json.loads(json.dumps(result.to_json_dict(), default=lambda number: number.item()))
+    return plain
 
 
 def add_up(tallies: Iterable[Tally]) -> list[Tally]:
