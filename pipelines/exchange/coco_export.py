@@ -42,6 +42,7 @@ _BATCH = 64
 """Rows whose pictures are in memory at a time."""
 
 _COLUMNS = ["sample_id", "split", "image.path", "image_id", "width", "height", "regions", "messages"]
+_TOP = list(dict.fromkeys(name.partition(".")[0] for name in _COLUMNS))
 _REGION = ("region_id", "source", "category", "part_of", "bbox", "area", "mask")
 Progress = Callable[[str, int, int], None]
 Row = dict[str, Any]
@@ -133,10 +134,11 @@ def _sort(
 def _rows(out: str, shard: str, left_out: Counter[str]) -> Iterator[Row]:
     try:
         for piece in column_pieces(storage.join(out, shard), _COLUMNS):
+            piece = piece.select(_TOP)  # a column that is not there is a KeyError
             whole = complete_rows(piece)
             left_out["rows in which something is missing"] += int((~whole).sum())
             yield from piece.filter(pa.array(whole)).to_pylist()
-    except (OSError, ValueError) as error:
+    except (OSError, KeyError, ValueError) as error:
         raise BuildError(
             f"{shard} cannot be read: {error}", hint="`osprey-data assemble` with this --out writes it again."
         ) from error
@@ -187,6 +189,8 @@ def _join(
                     images += 1
                     _write_image(streams, images, kept, to, data)
                     regions += _write_annotations(streams, images, regions, kept, categories)
+        if progress:
+            progress("regions", 2 * _PARTS, 2 * _PARTS)
         _require_any(images, left_out)
         labels.write(b'],\n"annotations": [')
         annotations.seek(0)

@@ -4,6 +4,7 @@ Its figures are those of the report (`qa/report.json`), as the page shows them; 
 """
 
 import json
+import re
 from typing import Any, NamedTuple
 
 from pipelines import storage
@@ -29,6 +30,8 @@ MOST = 3
 
 _ON_HUB = {"CC-BY-4.0": "cc-by-4.0", "CC-BY-NC-4.0": "cc-by-nc-4.0"}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Characters that command a terminal, or turn around what stands beside them."""
 _WITHOUT_PROVIDER = {"template"}
 """Who writes without terms of their own."""
 
@@ -181,6 +184,6 @@ def _cut(text: str, longest: int) -> str:
 
 
 def _cell(text: object) -> str:
-    """Text for a table of Markdown: on one line, without markup of its own."""
-    plain = " ".join(str(text).split())
+    """Text for a table of Markdown: on one line, without markup of its own and without characters of control."""
+    plain = " ".join(_CONTROL.sub(" ", str(text)).split())
     return "".join(f"\\{char}" if char in "\\|`*_~[]<>#&" else char for char in plain)

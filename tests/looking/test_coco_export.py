@@ -157,6 +157,14 @@ def test_rows_without_regions(tmp_path: pathlib.Path, data: pathlib.Path, osprey
     assert "nothing to show: no row has a region" in ran.err
 
 
+def test_a_shard_without_a_column_is_named(out: pathlib.Path, data: pathlib.Path, osprey_data: Run) -> None:
+    path = out / "data/mask_text/train-00000-of-00001.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["messages"]), path)
+    ran = osprey_data("report", out, "--data", data, "--fiftyone", out.parent / "coco")
+    assert ran.code == 1
+    assert "data/mask_text/train-00000-of-00001.parquet cannot be read" in ran.err
+
+
 def test_a_missing_shard_is_named(out: pathlib.Path, data: pathlib.Path, osprey_data: Run) -> None:
     (out / "data/mask_text/train-00000-of-00001.parquet").unlink()
     ran = osprey_data("report", out, "--data", data, "--fiftyone", out.parent / "coco")

@@ -135,6 +135,12 @@ def test_what_may_lie_in_a_shard_that_cannot_be_read(out: pathlib.Path) -> None:
         find(str(out), manifest, "conversation/2")
 
 
+def test_a_part_of_several_ids_is_told_as_such_though_a_shard_is_missing(out: pathlib.Path) -> None:
+    (out / "data/mask_text/train-00000-of-00001.parquet").unlink()
+    with pytest.raises(RecipeError, match="8 samples have 'conversation' in their id"):
+        find(str(out), read_manifest(str(out)), "conversation")
+
+
 def test_no_rows(tmp_path: pathlib.Path) -> None:
     manifest = builds.write(tmp_path, {("mask_text", "train"): [[]]})
     with pytest.raises(RecipeError, match="no sample 'x'") as none:

@@ -204,7 +204,7 @@ def test_leakage_before_and_after(small: tuple[pathlib.Path, Report]) -> None:
 
 
 def test_hostile_texts_stay_in_their_place(tmp_path: pathlib.Path) -> None:
-    hostile = 'x\n```\n---\n# | Owned "quotes" <script>'
+    hostile = 'x\n```\n---\n# | Owned "quotes" <script>\x00\x1b[31m\u202e'
     values = drawn.rows(1, text=hostile)
     values[0]["license"] = values[0]["sources"][0] = hostile
     values[0]["generator"] |= {"name": hostile, "prompt": hostile}
@@ -212,12 +212,12 @@ def test_hostile_texts_stay_in_their_place(tmp_path: pathlib.Path) -> None:
     report = audit(str(tmp_path))
     planted = check("planted", "fail", judged=1, failed=1, evidence=(Evidence(detail=hostile, sample_id=hostile),))
     front, text = parts(tmp_path, msgspec.structs.replace(report, checks=(planted,)))
-    assert front["pretty_name"] == 'Osprey-Data x ``` --- # | Owned "quotes" <script>'
+    assert front["pretty_name"].startswith('Osprey-Data x ``` --- # | Owned "quotes" <script>')
     assert not [line for line in text.splitlines() if line.startswith(("# |", "---"))]
     assert text.count("\n```") == 6, "three blocks, each opened and closed once"
     outside = "".join(text.split("\n```")[::2])
     assert "\\<script\\>" in outside
-    assert "<script>" not in outside
+    assert not [one for one in ("<script>", "\x00", "\x1b", "\u202e") if one in outside]
 
 
 def test_the_code_of_the_card_fits_the_rows(tmp_path: pathlib.Path) -> None:

@@ -48,11 +48,11 @@ def find(out: str, manifest: Manifest, wanted: str) -> Place:
     holding = search.holding(wanted)
     if len(holding) == 1:
         return holding[0]
-    search.require_all_read(wanted)
     if holding:
         more = f" and {len(holding) - TOLD:,} more" if len(holding) > TOLD else ""
         named = ", ".join(one.sample_id for one in holding[:TOLD])
         raise RecipeError(f"{len(holding):,} samples have {wanted!r} in their id", hint=f"One of: {named}{more}.")
+    search.require_all_read(wanted)
     nearest = search.nearest(wanted)
     raise RecipeError(
         f"no sample {wanted!r} in {out}",
