@@ -22,7 +22,10 @@ Pictures = Annotated[
 ]
 Workers = Annotated[
     int,
-    typer.Option(min=0, help="Processes that look at large data; 0 is one for each processor. The result is the same."),
+    typer.Option(
+        min=0,
+        help="Processes that look at large data; 0 is one for each processor, 4 at most. The result is the same.",
+    ),
 ]
 
 

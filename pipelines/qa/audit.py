@@ -30,8 +30,8 @@ def audit(
 
     `data` is the folder of the raw data, where it is at hand. `judged` holds, by path relative to OUT, what the suite
     said of a shard when it was written or last looked at (`qa.suite.stored.read_judged`); those do not go through it
-    again, unless they have changed since. `workers` is the number of processes (0: one a processor) where the data
-    are many; the outcome is the same.
+    again, unless they have changed since. `workers` is the number of processes where the data are many (0: one a
+    processor, at most 4); the outcome is the same.
 
     Raises:
         BuildError: the manifest is missing or unreadable; everything else is a failure in the report.

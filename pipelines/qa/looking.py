@@ -32,6 +32,9 @@ from schemas.errors import BuildError
 FEW = 100_000
 """Rows below which one process looks at all: others take seconds to start."""
 
+MOST = 4
+"""Processes that are taken unasked: each needs more than half a gigabyte."""
+
 
 class Task(NamedTuple):
     """A shard to be looked at."""
@@ -66,7 +69,7 @@ class Build(NamedTuple):
 
 
 def look_at_all(build: Build, tasks: Sequence[Task], workers: int) -> Iterator[Seen]:
-    """What is seen of each shard, in order, by at most so many processes; 0: as many as there are processors.
+    """What is seen of each shard, in order, by at most so many processes; 0: one a processor, `MOST` at most.
 
     Raises:
         BuildError: a worker process was killed.
@@ -87,7 +90,7 @@ def look_at_all(build: Build, tasks: Sequence[Task], workers: int) -> Iterator[S
 
 def _fitting(tasks: Sequence[Task], workers: int) -> int:
     few = sum(task.entry.rows for task in tasks) < FEW
-    return 1 if few else max(1, min(workers or len(os.sched_getaffinity(0)), len(tasks)))
+    return 1 if few else max(1, min(workers or min(MOST, len(os.sched_getaffinity(0))), len(tasks)))
 
 
 _looker: list["Looker"] = []
