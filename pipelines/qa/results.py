@@ -110,7 +110,8 @@ class Report(Record, frozen=True, kw_only=True):
 def _told(failure: Failure) -> str:
     """One line of a failure: where, and what or which rows."""
     where, what = failure.file or "the build", failure.detail or failure.expectation
-    return f"{where}: {what} ({', '.join(failure.examples[:3])})"
+    named = ", ".join(one for one in failure.examples[:3] if one != where)
+    return f"{where}: {what.removeprefix(f'{where}: ')}" + (f" ({named})" if named else "")
 
 
 def encode(report: Report) -> bytes:
