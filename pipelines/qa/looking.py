@@ -98,8 +98,8 @@ _looker: list["Looker"] = []
 
 
 def _start(build: Build) -> None:
-    """Make ready a worker, which an interruption ends without a word: the parent tells of it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Make ready a worker. Ctrl-C reaches all; the shards in work are looked at to their end, and no others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _looker[:] = [Looker(build)]
 
 
