@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pipelines import storage
 from pipelines.qa import faults
 from pipelines.qa.figures.records import Figures
-from pipelines.qa.page.overview import kind_lines, reason_lines
+from pipelines.qa.page.overview import kind_lines, reason_lines, tolerated
 from pipelines.qa.page.report import environment
 from pipelines.qa.provenance import citations, source_lines, strictest_of
 from pipelines.qa.reading import rows_at
@@ -53,7 +53,8 @@ def write_card(out: str, report: Report) -> str:
         reasons=reason_lines(manifest.ledger), loaded=_loaded(manifest), sources=sources,
         examples=_examples(out, figures), citations=citations(sources), kind_licenses=figures.kind_licenses,
         costs=costs(manifest), settings=_settings(manifest), outcomes=faults.outcomes(report),
-        found=faults.fault_lines(report), unjudged=faults.not_judged(report), leaks=faults.leak_sets(report),
+        found=faults.fault_lines(report),
+        unjudged=faults.not_judged(report), tolerated=tolerated(report), leaks=faults.leak_sets(report),
         shapes=faults.shapes(figures), remarks=faults.remarks(report), uses=_uses(figures),
     )  # fmt: skip
     path = storage.join(out, CARD)

@@ -98,7 +98,7 @@ def _content(check: Check, scene: Scene, settings: Mapping[str, CheckSettings]) 
     chosen = settings.get(name, CheckSettings())
     severity = chosen.severity or severity
     threshold = threshold if chosen.threshold is None else chosen.threshold
-    found = Finding(0, 0, note="the recipe turns it off") if severity == "off" else check.finding(scene)
+    found = Finding(0, 0, note="off, by the recipe") if severity == "off" else check.finding(scene)
     return CheckResult(
         name=name, means=means, group=group, severity=severity, threshold=threshold, unit=unit, judged=found.judged,
         failed=found.failed, outcome=_outcome(found, severity, threshold), note=found.note, evidence=found.evidence,

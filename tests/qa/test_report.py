@@ -10,9 +10,11 @@ import msgspec
 import PIL.Image
 import pytest
 
+from pipelines.qa.card import write_card
 from pipelines.qa.figures.shown import ROWS
 from pipelines.qa.kinds import MEANS
 from pipelines.qa.page.gallery import card, spans
+from pipelines.qa.page.overview import kind_lines, totals
 from pipelines.qa.page.pictures import stays_below
 from pipelines.qa.page.report import write_report
 from pipelines.qa.page.wording import BLANK, percent
@@ -242,8 +244,28 @@ def test_a_shard_that_is_missing_and_one_that_is_none(tmp_path: pathlib.Path) ->
     text = page(tmp_path).text
     assert "Fail" in text
     assert "data/mask_text/train-00000-of-00001.parquet: missing" in text
+    assert "4 rows of the manifest are not there or cannot be read" in text
     assert "data/conversation/val-00000-of-00001.parquet: changed" in text
     assert "No row of this kind can be shown." in text
+
+
+def test_what_is_missing_is_counted_nowhere(tmp_path: pathlib.Path) -> None:
+    manifest = builds.write(tmp_path)
+    (tmp_path / "data/mask_text/train-00000-of-00001.parquet").unlink()
+    report = report_of(tmp_path)
+    lines = {line.name: line.entry.rows for line in kind_lines(manifest, report.figures)}
+    assert lines == {"conversation": 8, "mask_text": 0}
+    assert totals(manifest, report.figures)["uncounted"] == 2
+
+
+def test_what_a_check_finds_and_allows_is_told(tmp_path: pathlib.Path) -> None:
+    content = builds.shards()
+    twice = [row | {"sample_id": f"again/{number}"} for number, row in enumerate(drawn.rows(1))]
+    content["conversation", "train"].append(twice)
+    builds.write(tmp_path, content, recipe={"name": "x", "checks": {"no_repeated_pairs": {"threshold": 0.9}}})
+    assert re.search(r"Found, and allowed: no_repeated_pairs [1-9]\d* of \d+", page(tmp_path).text)
+    write_card(str(tmp_path), report_of(tmp_path))
+    assert "Found, and within what is allowed: no\\_repeated\\_pairs 2 of 22" in (tmp_path / "README.md").read_text()
 
 
 def test_a_shard_that_went_away_after_the_pass_shows_no_rows(tmp_path: pathlib.Path) -> None:

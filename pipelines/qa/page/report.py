@@ -15,7 +15,16 @@ import msgspec
 from pipelines import storage
 from pipelines.qa.page import panels, wording
 from pipelines.qa.page.exhibits import Exhibits, exhibits, facets
-from pipelines.qa.page.overview import definition, findings, groups, kind_lines, reason_lines, totals, writers
+from pipelines.qa.page.overview import (
+    definition,
+    findings,
+    groups,
+    kind_lines,
+    reason_lines,
+    tolerated,
+    totals,
+    writers,
+)
 from pipelines.qa.results import Report
 from pipelines.shards.manifest import Manifest, costs, read_manifest
 
@@ -45,7 +54,8 @@ def render(manifest: Manifest, report: Report, gallery: Exhibits) -> str:
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     recipe = msgspec.json.format(msgspec.json.encode(manifest.recipe, order="deterministic"), indent=2).decode()
     return environment().get_template("report.html").render(
-        manifest=manifest, report=report, figures=figures, totals=totals(manifest), recipe=recipe,
+        manifest=manifest, report=report, figures=figures, totals=totals(manifest, figures),
+        tolerated=tolerated(report), recipe=recipe,
         kinds=kind_lines(manifest, figures), reasons=reason_lines(manifest.ledger), writers=writers(figures),
         costs=costs(manifest), groups=checks, findings=findings(checks), panels=panels.panels(figures),
         measures=panels.MEASURES, shapes=panels.shapes(figures), yes_no=panels.yes_no(figures),
