@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import msgspec
@@ -189,12 +190,20 @@ def _job(what: What) -> "Job":
     return Job(recipe, what.data, _layout(what.out), generator, what.limit)
 
 
+def _known_checks() -> Iterator[str]:
+    """Names of the checks; what these need takes a second to load and is loaded where a recipe names a check."""
+    from pipelines.qa.checks.catalog import specs
+
+    yield from specs()
+
+
 def _recipe(name: str, kinds: str = "") -> Recipe:
     from pipelines.builders import BUILDERS
-    from pipelines.qa.checks.catalog import specs
     from pipelines.sources import EVALUATION_SETS, SOURCES
 
-    recipe = recipes.load(name, sources=SOURCES, kinds=BUILDERS, evaluation_sets=EVALUATION_SETS, checks=specs())
+    recipe = recipes.load(
+        name, sources=SOURCES, kinds=BUILDERS, evaluation_sets=EVALUATION_SETS, checks=_known_checks()
+    )
     if kinds:
         recipe = recipes.only(recipe, [kind.strip() for kind in kinds.split(",") if kind.strip()])
     return recipe

@@ -92,7 +92,8 @@ def load(
         _check_caps(name, kind, settings)
     for source, own in recipe.sources.items():
         _check_names(name, f"sources.{source}.license", filter(None, [own.license]), FROM_FREE_TO_STRICT)
-    _check_names(name, "checks", recipe.checks, checks)
+    if recipe.checks:
+        _check_names(name, "checks", recipe.checks, checks)
     for folder in recipe.images.folders.values():
         if folder.startswith(("/", "~")) or "://" in folder or ".." in folder.split("/"):
             raise RecipeError(
