@@ -1,8 +1,7 @@
 """Runs of the engine in processes of their own, which can be killed. They are forked off a server that has everything
 imported, so that one begins in milliseconds."""
 
-import multiprocessing
-import multiprocessing.process
+from multiprocessing.context import ForkServerProcess
 from typing import Any
 
 from pipelines.generation.ask import Ask
@@ -10,9 +9,7 @@ from pipelines.generation.engine import generate
 from pipelines.generation.settings import Settings
 from pipelines.generation.store import ReplyStore
 from schemas.keys import request_key
-
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.generation.asking"])
+from tests import forks
 
 
 def asks(count: int) -> list[Ask]:
@@ -28,16 +25,9 @@ def _ask(index: int) -> Ask:
     return Ask(request_key(payload(index)), "description", payload(index))
 
 
-def started(url: str, settings: Settings, count: int, told: Any = None) -> multiprocessing.process.BaseProcess:
+def started(url: str, settings: Settings, count: int, told: Any = None) -> ForkServerProcess:
     """A process that asks so many; `told` is a queue for how it ended."""
-    process = _context.Process(target=_run, args=(url, settings, count, told), daemon=True)
-    process.start()
-    return process
-
-
-def queue() -> Any:
-    """For what processes tell."""
-    return _context.Queue()
+    return forks.started(_run, url, settings, count, told)
 
 
 def _run(url: str, settings: Settings, count: int, told: Any) -> None:

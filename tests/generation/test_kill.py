@@ -11,6 +11,7 @@ import pytest
 
 from pipelines.generation.run import taken_up
 from pipelines.generation.store import ReplyStore
+from tests import forks
 from tests.generation import asking
 from tests.servers.openai_server import OpenAIServer, payload_id, running
 
@@ -49,7 +50,8 @@ def test_fifty_kills(slow_server: OpenAIServer, tmp_path: Path, quick: Any) -> N
     for _ in range(KILLS):
         process = asking.started(store.url, settings, REQUESTS)
         enough = slow_server.calls + chance.randint(1, BETWEEN)
-        _wait_until(lambda goal=enough: slow_server.calls >= goal)
+        _wait_until(lambda goal=enough, run=process: slow_server.calls >= goal or not run.is_alive())
+        assert process.is_alive(), f"a run ended by itself: {process.exitcode}"
         time.sleep(chance.uniform(0, 0.03))
         process.kill()
         process.join()
@@ -60,7 +62,7 @@ def test_fifty_kills(slow_server: OpenAIServer, tmp_path: Path, quick: Any) -> N
         assert len(gone) <= taken_up(CONCURRENCY)
         for key in gone:
             lost[key] += 1
-    told = asking.queue()
+    told = forks.queue()
     asking.started(store.url, settings, REQUESTS, told).join()
     outcome = told.get(timeout=10)
     assert outcome.cached + outcome.answered == REQUESTS

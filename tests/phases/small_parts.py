@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pipelines import cli
 from pipelines.sources import ingest
@@ -10,10 +10,9 @@ from pipelines.sources import ingest
 PART_ROWS = 32
 
 
-def main(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Run a command, silent and as the leader of a process group; for a process of its own."""
     os.setsid()
-    os.environ.update(environment)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(nowhere, stream.fileno())

@@ -1,6 +1,5 @@
 """`kill -9` at any moment, then the same command: the same bytes as an undisturbed run, and nothing bought twice."""
 
-import multiprocessing
 import os
 import pathlib
 import random
@@ -13,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests import forks
 from tests.phases import outputs, small_parts
 from tests.phases.conftest import good_reply, good_text
 from tests.servers.openai_server import OpenAIServer, Payload, answer, payload_id, running
@@ -33,10 +33,6 @@ IN_FLIGHT = 2
 """Requests at a time, and so those that may be lost with a process."""
 
 KILLS = 5
-
-FORKS = multiprocessing.get_context("forkserver")
-"""A fresh process each, of one that has imported the libraries: importing takes longer than building."""
-FORKS.set_forkserver_preload(["pipelines.commands", "tests.phases.small_parts"])
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +59,7 @@ class Build(NamedTuple):
         ask = ["--generator", "openai", "--model", "loopback-1", "--price", "1/1", "--budget-usd", "5"]
         environment = {"OPENAI_BASE_URL": self.base_url, "OPENAI_API_KEY": "sk-loopback"}
         arguments = [*command, *what, *ask, "--concurrency", str(IN_FLIGHT), "--reply-format", "text", *self.more]
-        process = FORKS.Process(target=small_parts.main, args=(arguments, environment))
-        process.start()
-        return process
+        return forks.started(small_parts.main, arguments, **environment)
 
     def finish(self) -> dict[str, str]:
         """Let the command end by itself; the fingerprint of what it leaves."""

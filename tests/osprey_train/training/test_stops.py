@@ -19,15 +19,11 @@ import torch
 from safetensors.torch import load_file
 
 from osprey_train import train
+from tests import forks
 from tests.osprey_train.training.conftest import Run, flags, log_of, samples_of
 
 PATIENCE = 120.0
 LENGTH = {"max_steps": 6, "log_samples": True}
-
-
-CONTEXT = multiprocessing.get_context("forkserver")
-"""Each run is a process of its own, forked from one that has done no more than import the libraries."""
-CONTEXT.set_forkserver_preload(["osprey_train.train", "osprey_train.running"])
 
 
 class Process(NamedTuple):
@@ -44,12 +40,11 @@ class Process(NamedTuple):
         return said
 
 
-def _run(words: list[str], said: str, environment: dict[str, str]) -> None:
+def _run(words: list[str], said: str) -> None:
     os.setpgrp()
     file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(file, 1)
     os.dup2(file, 2)
-    os.environ.update(environment)
     multiprocessing.set_start_method("fork", force=True)  # of loader workers, as in any other process
     sys.argv = ["osprey-train", *words]
     torch.set_num_threads(1)
@@ -58,9 +53,7 @@ def _run(words: list[str], said: str, environment: dict[str, str]) -> None:
 
 def start(words: list[str], said: pathlib.Path, **environment: object) -> Process:
     given = {name: str(value) for name, value in environment.items()}
-    process = CONTEXT.Process(target=_run, args=(words, str(said), given))
-    process.start()
-    return Process(process, said)
+    return Process(forks.started(_run, words, str(said), **given), said)
 
 
 def wait_for(condition: Callable[[], object], run: Process | None = None) -> None:
