@@ -115,13 +115,15 @@ def test_regions_that_vanish() -> None:
     assert [one.vanished for one in found.kinds["conversation"].vanishing] == [0, 0, 1, 1]
 
 
-def test_parts() -> None:
-    rows = drawn.rows(3, regions=1)
+def test_parts_are_counted_apart_from_objects() -> None:
+    rows = drawn.rows(4, regions=1)
     rows[0]["regions"][0] |= {"category": "ear of the dog", "category_raw": "dog:ear", "part_of": "paco/1"}
     rows[1]["regions"][0] |= {"category": "leg of the dog", "category_raw": "dog:leg", "part_of": ""}
+    rows[2]["regions"][0] |= {"category": "tail of the bird", "category_raw": "Bird Tail", "source": "part_imagenet"}
     found = figures(piece(rows))
-    assert [(one.name, one.count) for one in found.parts.top] == [("ear of the dog", 1), ("leg of the dog", 1)]
-    assert found.categories.distinct == 3
+    names = ["ear of the dog", "leg of the dog", "tail of the bird"]
+    assert [(one.name, one.count) for one in found.parts.top] == [(name, 1) for name in names]
+    assert [(one.name, one.count) for one in found.categories.tail] == [("teddy bear", 1)]
 
 
 def test_regions_without_a_category_have_no_name() -> None:

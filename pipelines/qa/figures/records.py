@@ -127,9 +127,9 @@ class Figures(Record, frozen=True, kw_only=True):
     area_share: Distribution = Distribution()
     vanishing: tuple[Vanishing, ...] = ()
     categories: Vocabulary = Vocabulary()
-    """Regions without a category are left out."""
+    """Of regions that are not parts; those without a category are left out."""
     parts: Vocabulary = Vocabulary()
-    """Categories of regions that belong to another one, or that their data set calls `object:part`."""
+    """Of regions that belong to another one, or whose name says which part of which object they are."""
     attributes: Vocabulary = Vocabulary()
     """Words of the answers of `part_attribute`, by question-answer pairs."""
     row_sources: dict[str, int] = {}

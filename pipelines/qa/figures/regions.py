@@ -94,8 +94,9 @@ class Regions:
         return vanished(len(flags), [int((flags >> level & 1).sum()) for level in range(len(STRIDES))])
 
     def categories(self) -> Vocabulary:
-        """All of them."""
-        return self._vocabulary(self.distinct())
+        """Of the regions that are not parts."""
+        rows = self.distinct()
+        return self._vocabulary(rows[rows["flags"] & _PART == 0])
 
     def parts(self) -> Vocabulary:
         """Of the regions that are parts."""
@@ -119,13 +120,20 @@ class Regions:
 
 
 _NO_NAME = hashes(pa.array([""]))[0]
+_OF = " of the "
+"""Between part and object in the names of `pipelines.sources.parts`."""
 
 
 def parts(piece: Piece) -> Bools:
-    """(regions,): whether each is a part: it belongs to another region, or its data set calls it `object:part`."""
+    """(regions,): whether each is a part.
+
+    It belongs to another region, its data set calls it `object:part`, or sources read its name as `head of the dog`
+    (PartImageNet, which marks no whole objects).
+    """
     belongs = pc.not_equal(pc.struct_field(piece.regions, "part_of"), "")
-    named = pc.match_substring(pc.struct_field(piece.regions, "category_raw"), ":")
-    return pc.or_(belongs, named).to_numpy(zero_copy_only=False)
+    raw = pc.match_substring(pc.struct_field(piece.regions, "category_raw"), ":")
+    read = pc.match_substring(pc.struct_field(piece.regions, "category"), _OF)
+    return pc.or_(pc.or_(belongs, raw), read).to_numpy(zero_copy_only=False)
 
 
 def vanished(judged: int, seen_by: list[int]) -> tuple[Vanishing, ...]:
