@@ -15,6 +15,7 @@ from pipelines.segmentation.coco_file import CATEGORY
 from pipelines.shards.manifest import Manifest, read_manifest, verify_files
 from pipelines.sources.osprey_724k import FILES
 from schemas.errors import RecipeError
+from schemas.scenes import MARKER
 
 OSPREY, LLAVA = "osprey-json", "llava"
 FORMATS = (OSPREY, LLAVA)
@@ -27,6 +28,9 @@ ELSEWHERE = {
 }
 """Kinds for which the format has no file of its own."""
 IMAGE_TEXT = "osprey_image_text.json"
+
+DRAWN = "The files of this folder were made of sample scenes: their pictures are drawn, and none is a photograph.\n"
+"""What lies beside the files where that is so, for people and for an import."""
 
 _COLUMNS = ["sample_id", "kind", "split", "image.path", "image_id", "width", "height", "regions", "messages"]
 Row = dict[str, Any]
@@ -73,6 +77,8 @@ def write(out: str, to: str, format: str, kinds: Sequence[str] = (), progress: P
     chosen = _chosen(manifest, kinds)
     verify_files(out, msgspec.structs.replace(manifest, kinds={kind: manifest.kinds[kind] for kind in chosen}))
     storage.make_folder(to)
+    if manifest.sample_scenes:
+        storage.write_bytes(storage.join(to, MARKER), DRAWN.encode())
     made = Files(Counter(), Counter(), Counter())
     targets = list(_targets(manifest, chosen, format))
     for number, target in enumerate(targets):

@@ -50,6 +50,7 @@ def finish(plan: Plan, layout: Layout, store: ReplyStore, written: Sequence[Writ
         kinds={kind: _entry(kind, [one for one in kept if one.kind == kind]) for kind in plan.recipe.kinds},
         ledger=tuple(lines),
         overlap=plan.overlap,
+        sample_scenes=plan.sample_scenes,
         generation=costs.spent(plan, layout, store),
     )
     write_manifest(layout.out, manifest)

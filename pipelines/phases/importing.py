@@ -25,6 +25,7 @@ from pipelines.phases.plan import SPLITS, Plan
 from pipelines.phases.progress import Progress, silent
 from pipelines.phases.records import SLOTTED_SHARD
 from pipelines.phases.tally import ALL, Amount
+from pipelines.sources.drawn import any_drawn
 from pipelines.sources.json_stream import read_list
 from pipelines.sources.json_window import Broken, Window, record_key
 from pipelines.sources.locate import cache_key, readable
@@ -230,6 +231,7 @@ def _plan(job: Job, folder: str, importer: _Importer) -> Plan:
         rows={kind: {split: importer.rows[kind, split] for split in SPLITS} for kind in kinds},
         cuts={}, amounts={kind: {ALL: amount} for kind, amount in importer.amounts.items()}, requests=0,
         ledger=tuple(importer.ledger()), rejects={STAGE: (storage.join(folder, "rejects.parquet"),)}, notes=(NOTE,),
+        sample_scenes=(SOURCE,) if any_drawn(job.files) else (),
     )  # fmt: skip
 
 

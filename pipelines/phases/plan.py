@@ -26,6 +26,7 @@ from pipelines.regions.join import Policy
 from pipelines.regions.overlap import Overlap
 from pipelines.sources import SOURCES
 from pipelines.sources.cache import SourceCache
+from pipelines.sources.drawn import drawn_sources
 from pipelines.sources.label_noise import LabelNoise, read_label_noise
 from pipelines.sources.locate import resolve
 from schemas import keys, ledger
@@ -61,6 +62,8 @@ class Plan(Record, frozen=True, kw_only=True):
     """Training records in evaluation sets, before these were kept out."""
     notes: tuple[str, ...] = ()
     """What a user should know of the sources."""
+    sample_scenes: tuple[str, ...] = ()
+    """Sources whose files are drawn (`pipelines.sources.drawn`)."""
     faults: tuple[tuple[str, str], ...] = ()
     """Sources that cannot be read, as (what is wrong, what to do)."""
 
@@ -92,7 +95,8 @@ def make_plan(job: Job, *, dry: bool = False, running: Running = ONE_WORKER, pro
         notes.append(
             f"lists of wrong expressions: {noise.read:,} records, {len(noise.entries):,} of them call one wrong"
         )
-    plan = msgspec.structs.replace(plan, notes=tuple(notes), faults=tuple(faults))
+    drawn = tuple(name for name in drawn_sources(found.located) if name in plan.sources)
+    plan = msgspec.structs.replace(plan, notes=tuple(notes), faults=tuple(faults), sample_scenes=drawn)
     if not dry:
         storage.write_bytes(job.layout.plan, msgspec.json.format(msgspec.json.encode(plan), indent=2))
     return plan

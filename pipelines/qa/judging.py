@@ -48,9 +48,16 @@ def judge(scene: Scene, watch: Watch, failures: Sequence[Failure], held: Mapping
     return Report(
         verdict=next(one for one in _WORST if one in outcomes or one == "pass"),
         recipe=str(scene.manifest.recipe.get("name", "")), recipe_sha256=scene.manifest.recipe_sha256,
-        seed=scene.manifest.seed, figures=figures, checks=checks, failures=tuple(failures),
+        seed=scene.manifest.seed, sample_scenes=scene.manifest.sample_scenes,
+        drawn_rows=_drawn_rows(scene.manifest, figures), figures=figures, checks=checks, failures=tuple(failures),
         leakage=leakage_of(watch.checks, scene),
     )  # fmt: skip
+
+
+def _drawn_rows(manifest: Manifest, figures: Figures) -> int:
+    """Rows that rest on sample scenes."""
+    drawn = frozenset(manifest.sample_scenes)
+    return sum(cell.rows for cell in figures.cells if drawn.intersection(cell.sources))
 
 
 class Asked(NamedTuple):

@@ -74,6 +74,10 @@ class Report(Record, frozen=True, kw_only=True):
     recipe: str
     recipe_sha256: str
     seed: int
+    sample_scenes: tuple[str, ...] = ()
+    """Sources whose raw files are sample scenes, by the manifest: their pictures are drawn, and no photographs."""
+    drawn_rows: int = 0
+    """Rows that rest on one of these."""
     figures: Figures
     checks: tuple[CheckResult, ...]
     failures: tuple[Failure, ...] = ()

@@ -12,6 +12,7 @@ from pipelines.scenes.masks import Drawn, drawn
 from pipelines.scenes.truth import SceneTruth, Shown
 from schemas.keys import stable_fraction, stable_int
 
+FOLDER = "sa1b"
 SHARE = 0.01
 PER_IMAGE = 256
 SMALLEST = 30
@@ -48,8 +49,8 @@ def entries(scene: SceneTruth) -> Iterator[Entry]:
         "image_id": number_of(scene), "width": scene.width, "height": scene.height, "file_name": f"{name}.jpg",
     }  # fmt: skip
     found = {"image": image, "annotations": [_record(scene, number, mask) for number, _, mask in shown(scene)]}
-    yield f"sa1b/{name}.json", FILE, msgspec.json.encode(found)
-    yield f"sa1b/{name}.jpg", PICTURE, (scene.width, scene.height)
+    yield f"{FOLDER}/{name}.json", FILE, msgspec.json.encode(found)
+    yield f"{FOLDER}/{name}.jpg", PICTURE, (scene.width, scene.height)
 
 
 def _record(scene: SceneTruth, number: int, mask: Drawn) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pipelines import storage
 from pipelines.scenes import lvis
 from pipelines.scenes.draw import VAL_EVERY
 from pipelines.scenes.entry import FILE, PICTURE, Entry
+from pipelines.scenes.marker import write_markers
 from pipelines.scenes.picture import encoded, paint
 from pipelines.scenes.series import told
 from pipelines.scenes.tree import Counts, open_files
@@ -59,7 +60,8 @@ def write_scenes(
     folder: str, images: int, seed: int, pictures: bool = True, progress: Progress | None = None, workers: int = 0
 ) -> None:
     """Write `images` training images, and one validation image for every 24, with their annotations and texts,
-    in every raw format. Data sets that share COCO's pictures do so here; every other one shows scenes of its own.
+    in every raw format; in each folder of annotations stands a file that says that they are drawn. Data sets that share
+    COCO's pictures do so here; every other one shows scenes of its own.
 
     The same seed gives the same bytes, whatever the number of processes; the scenes of a smaller sample are the first
     of a larger one. `progress` is told (images done, images in all). `workers` is the number of processes, 0 for one
@@ -69,6 +71,7 @@ def write_scenes(
     work = [Work(folder, seed, start, min(start + CHUNK, total), pictures) for start in range(0, total, CHUNK)]
     counts: Counts = Counter()
     files = open_files(folder, counts)
+    write_markers(folder, files, images, seed)
     with ExitStack() as stack:
         for file in files.values():
             stack.callback(file.discard)

@@ -101,6 +101,8 @@ class Manifest(Record, frozen=True, kw_only=True):
     ledger: tuple[LedgerLine, ...] = ()
     overlap: tuple[Overlap, ...] = ()
     """Training records in evaluation sets, before these were kept out: a line for each source and set that was read."""
+    sample_scenes: tuple[str, ...] = ()
+    """Sources whose raw files are sample scenes: their pictures are drawn, and none is a photograph."""
     generation: Generation = Generation()
 
 

@@ -252,3 +252,25 @@ def test_the_same_build_gives_the_same_bytes(small: tuple[pathlib.Path, Report])
     assert [pathlib.Path(write_card(str(out), report)).read_bytes() for _ in range(2)] == [
         (out / "README.md").read_bytes()
     ] * 2
+
+
+@pytest.mark.parametrize(
+    ("drawn_sources", "rows", "said"),
+    [
+        ((), 0, ""),
+        (("coco",), 10, "**None of the pictures is a photograph: all are sample scenes, which a program\ndraws.**"),
+        (("lvis", "own"), 2, "**Not all of the pictures are photographs: 2 of 10 rows rest on sample scenes, which"),
+        (("lvis",), 0, "**Not all of the pictures are photographs: 0 of 10 rows rest on sample scenes, which"),
+    ],
+)
+def test_that_pictures_are_drawn_is_said_first(
+    tmp_path: pathlib.Path, drawn_sources: tuple[str, ...], rows: int, said: str
+) -> None:
+    content = builds.shards()
+    for row in content["mask_text", "train"][0]:
+        row["sources"] = ["coco", "own"] if "own" in drawn_sources else ["coco"]
+    builds.write(tmp_path, content, sample_scenes=drawn_sources)
+    report = audit(str(tmp_path))
+    assert (report.sample_scenes, report.drawn_rows) == (drawn_sources, rows)
+    first = parts(tmp_path, report)[1].split("\n\n")[1].strip()
+    assert first.startswith(said) if said else first.startswith("Instructions about")

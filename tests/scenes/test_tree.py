@@ -43,7 +43,7 @@ def test_same_bytes_again_and_with_two_processes(tmp_path: Path) -> None:
         write_scenes(str(tmp_path / name), 70, 1, workers=workers)
     files = content(tmp_path / "one")
     assert files == content(tmp_path / "two")
-    assert {path.rsplit(".")[-1] for path in files} == {"mat", "jpg", "JPEG", "json", "jsonl", "p"}
+    assert {path.rsplit(".")[-1] for path in files} == {"mat", "jpg", "JPEG", "json", "jsonl", "p", "txt"}
 
 
 def test_pictures_same_bytes_other_seed_other_bytes(tmp_path: Path) -> None:
