@@ -45,6 +45,7 @@ REASONS = {
     "region_cap": "the recipe's cap on regions per image",
     "no_image_text": "the image has neither a detailed description nor captions",
     "names_region": "the text holds what would be read as the name of a region, such as <region2>",
+    "same_object": "another region of the image, of a source named before, shows the same object and stands for it",
     "no_negative": "no other object near, and no category near in meaning is known to be absent",
     "row_cap": "the recipe's cap on rows of the kind",
     "no_category": "the mask has no category that says what it is, and no text",
@@ -74,7 +75,7 @@ REASONS = {
 
 AS_MEANT = frozenset((
     "evaluation_split", "over_limit", "label_noise", "region_cap", "row_cap", "crowd", "duplicate_text",
-    "duplicate_region", "no_regions", "ignored",
+    "duplicate_region", "same_object", "no_regions", "ignored",
 ))  # fmt: skip
 """Reasons that sound data meets too: what the recipe wants left out, and what holds nothing new."""
 

@@ -54,6 +54,14 @@ def ious(mask: Mask, others: Sequence[Mask]) -> list[float]:
     return [float(value) for value in found[0]]
 
 
+def overlaps(masks: Sequence[Mask]) -> npt.NDArray[np.float64]:
+    """(n, n): intersection over union of each of n masks of one size with each."""
+    if not masks:
+        return np.zeros((0, 0))
+    listed = [as_coco(mask) for mask in masks]
+    return np.asarray(coco_mask.iou(listed, listed, [0] * len(listed)), dtype=np.float64)
+
+
 def run_lengths(counts: str) -> npt.NDArray[np.int64]:
     """Run lengths of a compressed counts string, an array.
 

@@ -1,5 +1,9 @@
 """`positive_negative`: is the object in the region a ...? Yes and no in equal numbers, without a language model.
 
+An object that several data sets outline is asked about once. The region of the source that the recipe names first
+stands for it, as in the join, under its name and with its mask; the ledger counts the others as `same_object`. What any
+of them is called is no negative of it.
+
 Every region is asked about twice, once with its own category and once with another, in an order that the seed
 mixes over the whole row. The other category is, by a throw of the seed's dice, spatial-aware or class-aware,
 and the second way where the first finds nothing:
@@ -26,6 +30,7 @@ from pipelines.builders.context import Context
 from pipelines.builders.naming import region_name, with_article
 from pipelines.builders.parts import is_named, tells_nothing
 from pipelines.builders.rows import capped, row, turns
+from pipelines.builders.same_object import SAME_OBJECT, Objects, objects
 from pipelines.builders.vocabulary import Vocabulary, plain, same_thing
 from pipelines.regions.distance import Runs, box_gap, distance, vertical_runs
 from schemas import rle
@@ -34,7 +39,6 @@ from schemas.records import Built, Region, Reject, Scene
 
 KIND = "positive_negative"
 STAGE = f"build:{KIND}"
-SAME_OBJECT_IOU = 0.5
 
 
 class Question(NamedTuple):
@@ -49,21 +53,33 @@ def build(scene: Scene, context: Context) -> Built:
     """One row for the image: a Yes and a No for each of its regions that has a fitting negative."""
     assert context.vocabulary is not None, "positive_negative needs the vocabulary"
     built = Built([], [], [], {})
-    negatives = Negatives(scene, context.vocabulary, context.seed)
+    sources = context.kinds[KIND].sources
+    by_source = {source: [region for region in scene.regions if region.source == source] for source in sources}
+    named = [region for regions in by_source.values() for region in regions if is_named(region)]
+    found = objects(named, context.vocabulary)
+    negatives = Negatives(scene, context.vocabulary, context.seed, found)
     asked: list[Question] = []
-    for source in context.kinds[KIND].sources:
-        regions = [region for region in scene.regions if region.source == source]
-        if not regions:
-            continue
-        built.read[source, "regions"] = len(regions)
-        named = [region for region in regions if is_named(region)]
-        kept, rest = capped(context, KIND, source, named)
-        built.rejects.extend(_reject(region, "no_category") for region in regions if not is_named(region))
-        built.rejects.extend(_reject(region, "region_cap") for region in rest)
-        asked += _questions(built, negatives, kept)
+    for source, regions in by_source.items():
+        if regions:
+            built.read[source, "regions"] = len(regions)
+            kept, rest = capped(context, KIND, source, list(_standing(built, regions, found)))
+            built.rejects.extend(_reject(region, "region_cap") for region in rest)
+            asked += _questions(built, negatives, kept)
     if asked:
         _add_row(built, scene, context, asked)
     return built
+
+
+def _standing(built: Built, regions: Sequence[Region], found: Objects) -> Iterator[Region]:
+    """The regions that stand for an object; those without a name, and what shows an object again, are rejected."""
+    for region in regions:
+        first, *_ = found.get(region.region_id, (None,))
+        if first is region:
+            yield region
+        elif first is None:
+            built.rejects.append(_reject(region, "no_category"))
+        else:
+            built.rejects.append(_reject(region, "same_object", first.region_id))
 
 
 def _questions(built: Built, negatives: "Negatives", regions: Sequence[Region]) -> Iterator[Question]:
@@ -98,23 +114,31 @@ def _answer(question: Question) -> str:
     return "Yes" if question.right else "No"
 
 
-def _reject(region: Region, reason: str) -> Reject:
-    return Reject(stage=STAGE, source=region.source, unit="regions", key=region.region_id, reason=reason)
+def _reject(region: Region, reason: str, detail: str = "") -> Reject:
+    return Reject(stage=STAGE, source=region.source, unit="regions", key=region.region_id, reason=reason, detail=detail)
 
 
 class Negatives:
     """Negative categories for the regions of one scene; runs and absent categories are worked out once, when needed."""
 
-    def __init__(self, scene: Scene, vocabulary: Vocabulary, seed: int) -> None:
+    def __init__(self, scene: Scene, vocabulary: Vocabulary, seed: int, same: Objects | None = None) -> None:
         self._scene = scene
         self._vocabulary = vocabulary
         self._seed = seed
+        self._same = same or {}
         self._runs: dict[str, Runs] = {}
         self._names: dict[str, frozenset[str]] = {}
         self._absent: dict[str, dict[str, frozenset[str]]] = {}
 
     def of(self, region: Region) -> str | None:
-        """A category that the region's object is certainly not, or None."""
+        """A category that the region's object is certainly not, or None; what shows it again may know one more."""
+        return next(filter(None, map(self._of, self._all_of(region))), None)
+
+    def _all_of(self, region: Region) -> tuple[Region, ...]:
+        """The regions that show the region's object, the one that stands for it first."""
+        return self._same.get(region.region_id, (region,))
+
+    def _of(self, region: Region) -> str | None:
         ways = [self.spatial, self.class_aware]
         if stable_int(self._seed, KIND, "way", region.region_id) % 2:
             ways.reverse()
@@ -159,13 +183,17 @@ class Negatives:
         return any(same_thing(self._vocabulary, name, category) for name in self._names_of(region))
 
     def _names_of(self, region: Region) -> frozenset[str]:
-        """The region's category, and those that other regions give to the same pixels."""
+        """The categories of all regions of the object, and those that others give to the pixels of any of them."""
         if region.region_id not in self._names:
-            overlaps = rle.ious(region.mask, [other.mask for other in self._scene.regions])
-            pairs = zip(self._scene.regions, overlaps, strict=True)
-            same = {other.category for other, overlap in pairs if other.category and overlap >= SAME_OBJECT_IOU}
-            self._names[region.region_id] = frozenset({region.category} | same)
+            shown = self._all_of(region)
+            names = {one.category for one in shown} | {name for one in shown for name in self._names_at(one)}
+            self._names |= dict.fromkeys((one.region_id for one in shown), frozenset(names))
         return self._names[region.region_id]
+
+    def _names_at(self, region: Region) -> Iterator[str]:
+        overlaps = rle.ious(region.mask, [other.mask for other in self._scene.regions])
+        pairs = zip(self._scene.regions, overlaps, strict=True)
+        return (other.category for other, overlap in pairs if other.category and overlap >= SAME_OBJECT)
 
     def _incomplete(self, source: str) -> set[str]:
         """Categories of which the source left some objects unlabelled: the region's object may be one of them."""

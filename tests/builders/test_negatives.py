@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipelines.builders import positive_negative, vocabulary
-from pipelines.builders.positive_negative import SAME_OBJECT_IOU, Negatives
+from pipelines.builders.positive_negative import Negatives
+from pipelines.builders.same_object import SAME_OBJECT, objects
 from schemas import rle
 from schemas.records import Category, Image, Region
 from tests.builders.words import COCO, FAR, NEAREST, WORDS, lvis
@@ -76,7 +77,7 @@ def test_how_much_overlap_makes_the_same_object(height: int, same: bool) -> None
     """Of 8 rows: 4 are an intersection over union of 0.5."""
     dog = region(1, "dog", (4, 6, 10, 8))
     part = region(2, "cat", (4, 6, 10, height))
-    assert (rle.ious(dog.mask, [part.mask])[0] >= SAME_OBJECT_IOU) is same
+    assert (rle.ious(dog.mask, [part.mask])[0] >= SAME_OBJECT) is same
     assert negatives(dog, part).spatial(dog) == (None if same else "cat")
 
 
@@ -92,6 +93,16 @@ def test_objects_of_other_data_sets_are_no_neighbors() -> None:
     """Two data sets may draw one object differently, under names that we do not know to be the same."""
     dog = region(1, "dog")
     assert negatives(dog, region(2, "wolf", NEAREST, source="lvis")).spatial(dog) is None
+
+
+def test_what_any_region_of_the_object_is_called_is_no_negative() -> None:
+    """LVIS outlines the dog more narrowly, and a third one calls the narrow outline a cat."""
+    dog, narrow = region(1, "dog", (4, 6, 10, 10)), region(2, "dog", (4, 6, 10, 5), source="lvis")
+    cat = region(3, "cat", (4, 6, 10, 4), source="lvis")
+    near, far = region(4, "cat", NEAREST), region(5, "car", FAR)
+    one = scene([dog, narrow, cat, near, far])
+    assert Negatives(one, WORDS, 0).spatial(dog) == "cat"
+    assert Negatives(one, WORDS, 0, objects([dog, narrow], WORDS)).spatial(dog) == "car"
 
 
 # class-aware

@@ -17,7 +17,7 @@ from pipelines.sources import SOURCES
 from schemas import ledger, rle
 from schemas.records import Built, Category, Region, Scene
 from tests.builders import rules
-from tests.builders.words import COCO, WORDS, lvis
+from tests.builders.words import COCO, FAR, NEAREST, WORDS, lvis
 from tests.factories import context, image, pairs, part, reasons, region, scene
 from tests.properties import quick
 from tests.shared import SHARED, needs_shared
@@ -107,10 +107,18 @@ def crowded(draw: st.DrawFn) -> Scene:
         source = draw(st.sampled_from(["coco", "lvis"]))
         name = draw(st.sampled_from(COCO if source == "coco" else tuple(WORDS.texts["lvis"].values())))
         x, y = draw(st.sampled_from([0, 2, 30, 60])), draw(st.sampled_from([0, 3, 40]))
-        regions.append(region(number, name, (x, y, draw(st.integers(5, 20)), draw(st.integers(5, 20))), source=source))
+        place = (x, y, draw(st.integers(5, 20)), draw(st.integers(5, 20)))
+        again = draw(st.sampled_from([None, *regions]))
+        regions.append(region(number, name, place, source=source, mask=again and again.mask))
     some = st.lists(st.sampled_from(list(WORDS.texts["lvis"])), max_size=4, unique=True).map(tuple)
     known = (image(present=tuple(draw(st.sets(st.sampled_from(COCO), max_size=2)))),)
     return scene(regions, images=(*known, lvis(absent=draw(some), present=draw(some), not_exhaustive=draw(some))))
+
+
+def again(one: Scene, of: Region) -> list[Region]:
+    """The region, and those that cover the same pixels."""
+    shared = rle.ious(of.mask, [other.mask for other in one.regions])
+    return [other for other, overlap in zip(one.regions, shared, strict=True) if other is of or overlap > 0.95]
 
 
 def truth(one: Scene, of: Region) -> set[str]:
@@ -133,16 +141,67 @@ def test_a_no_is_never_wrong(one: Scene, seed: int) -> None:
             assert category == here.category
             continue
         assert not any(same_thing(WORDS, name, category) for name in truth(one, here))
-        beside = {other.category for other in one.regions if other.source == here.source}
+        says = {other.source for other in again(one, here)}
+        beside = {other.category for other in one.regions if other.source in says}
         seen = {*(r.category for r in one.regions), *coco.present, *(WORDS.texts["lvis"][n] for n in federated.present)}
-        listed = {WORDS.texts["lvis"][name] for name in federated.absent} | (
-            {*COCO} if here.source == "coco" else set()
-        )
+        listed = {WORDS.texts["lvis"][name] for name in federated.absent} | ({*COCO} if "coco" in says else set())
         assert category in beside or (category in listed and category not in seen)
-        if here.source == "lvis" and category in beside:
+        if says == {"lvis"} and category in beside:
             partly = {WORDS.texts["lvis"][name] for name in federated.not_exhaustive}
             assert category not in partly
     assert answers["Yes"] == answers["No"]
+
+
+@quick
+@given(crowded())
+def test_no_object_is_asked_about_twice(one: Scene) -> None:
+    """Whatever is left out is counted, and says what stands for it."""
+    made = built(one)
+    for sample in made.samples:
+        for number, region_ in enumerate(sample.regions):
+            assert not any(
+                overlap > 0.95 for overlap in rle.ious(region_.mask, [r.mask for r in sample.regions[:number]])
+            )
+    rejected = {reject.key: reject for reject in made.rejects}
+    asked_about = {region_id for region_id, _, _ in asked(made)}
+    assert asked_about | set(rejected) == {each.region_id for each in one.regions}
+    standing = [reject.detail for reject in rejected.values() if reject.reason == "same_object"]
+    assert not {rejected[key].reason for key in standing if key in rejected} & {"same_object"}
+
+
+def test_an_object_of_two_data_sets_is_one() -> None:
+    """LVIS draws COCO's dog anew, and finds a mug that COCO does not have."""
+    dog, cat = region(1, "dog", (4, 6, 10, 8)), region(2, "cat", FAR)
+    again, mug = region(7, "dog", (4, 6, 10, 6), source="lvis"), region(8, "mug", NEAREST, source="lvis")
+    made = built(scene([dog, cat, again, mug], images=(image(), lvis(absent=("saucer",)))))
+    assert {region_id for region_id, _, _ in asked(made)} == {"coco/1", "coco/2", "lvis/8"}
+    assert [(reject.key, reject.reason, reject.detail) for reject in made.rejects] == [
+        ("lvis/7", "same_object", "coco/1")
+    ]
+    assert made.read == {("coco", "regions"): 2, ("lvis", "regions"): 2}
+
+
+def test_the_source_that_is_named_first_stands_for_the_object() -> None:
+    """Whatever the order of the scene; the cap is on objects, not on what shows them again."""
+    dog, puppy = region(1, "dog"), region(1, "dog", source="lvis")
+    one = scene([dog, puppy, region(2, "mug", FAR, source="lvis")], images=(image(), lvis(absent=("wolf", "saucer"))))
+    for sources, expected in ((["coco", "lvis"], {"coco/1", "lvis/2"}), (["lvis", "coco"], {"lvis/1", "lvis/2"})):
+        made = positive_negative.build(
+            one, context("positive_negative", sources, {"lvis": 2, "coco": 1}, vocabulary=WORDS)
+        )
+        assert {each.region_id for sample in made.samples for each in sample.regions} == expected
+        assert reasons(made.rejects) == {"same_object": 1}
+
+
+def test_what_the_other_data_set_knows_still_makes_a_negative() -> None:
+    """Data of one's own that lists nothing as absent, on a picture that COCO annotated as well."""
+    mine, theirs = region(1, "dog", source="own"), region(2, "dog")
+    alone = scene([mine], images=(image("own", exhaustive=False),))
+    both = scene([mine, theirs], images=(image("own", exhaustive=False), image()))
+    for one, outcome in ((alone, {"no_negative": 1}), (both, {"same_object": 1})):
+        made = positive_negative.build(one, context("positive_negative", ["own", "coco"], vocabulary=WORDS))
+        assert reasons(made.rejects) == outcome
+    assert sorted(answer for _, _, answer in asked(made)) == ["No", "Yes"]
 
 
 def test_without_regions_there_is_no_row() -> None:
