@@ -29,9 +29,17 @@ MOST = 3
 """Regions and question-answer pairs of an example."""
 
 _ON_HUB = {"CC-BY-4.0": "cc-by-4.0", "CC-BY-NC-4.0": "cc-by-nc-4.0"}
-_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+_SIZES = (
+    (1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"),
+    (100_000_000, "10M<n<100M"), (1_000_000_000, "100M<n<1B"),
+)  # fmt: skip
+"""The Hub's names of sizes, each with the number of rows that is too many for it."""
+_SEE = "licence-of-each-row"
+"""What the Hub shows where no licence of its list holds for all rows."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Characters that command a terminal, or turn around what stands beside them."""
+_MARKUP = re.compile(r"[\\|`*~\[\]<>#&]|(?<![^\W_])_|_(?![^\W_])")
+"""Characters that Markdown reads as markup; an underscore within a word is none."""
 _WITHOUT_PROVIDER = {"template"}
 """Who writes without terms of their own."""
 
@@ -70,7 +78,7 @@ def front_matter(manifest: Manifest, figures: Figures) -> str:
     configs = [{"config_name": kind, "data_files": _data_files(kind, entry)} for kind, entry in filled.items()]
     data = DatasetCardData(
         pretty_name=" ".join(f"Osprey-Data {manifest.recipe.get('name', '')}".split()),
-        license=_hub_license(figures), language=["en"],
+        language=["en"], **_terms(figures),
         task_categories=["image-text-to-text", "visual-question-answering"],
         tags=["region-understanding", "segmentation-masks", "mask-text", "instruction-tuning", "croissant"],
         size_categories=[_size(sum(entry.rows for entry in filled.values()))], configs=configs or None,
@@ -106,16 +114,30 @@ class Loaded(NamedTuple):
 
     name: str
     regions: int
+    split: str
 
 
 def _loaded(manifest: Manifest) -> Loaded:
-    """The first kind with regions, else the first with rows."""
-    filled = [Loaded(kind, entry.regions) for kind, entry in sorted(manifest.kinds.items()) if entry.rows]
-    return next((one for one in filled if one.regions), filled[0] if filled else Loaded("KIND", 1))
+    """The kind with most rows, if it can be one with regions, and its first split."""
+    filled = [(bool(entry.regions), entry.rows, kind) for kind, entry in manifest.kinds.items() if entry.rows]
+    if not filled:
+        return Loaded("KIND", 1, "train")
+    entry = manifest.kinds[kind := max(filled)[-1]]
+    return Loaded(kind, entry.regions, next(iter(_by_split(entry))))
 
 
 def _size(rows: int) -> str:
-    return next((name for limit, name in _SIZES if rows < limit), "1M<n<10M")
+    return next((name for limit, name in _SIZES if rows < limit), "1B<n<10B")
+
+
+def _terms(figures: Figures) -> dict[str, Any]:
+    """The licence; one that is not in the Hub's list with a name of its own, and what it comes to."""
+    license = _hub_license(figures)
+    if license != "other":
+        return {"license": license}
+    told = ", ".join(f"{name} {rows:,} rows" for name, rows in figures.licenses.items())
+    details = " ".join(f"By the column license: {told or 'no rows'}.".split())
+    return {"license": license, "license_name": _SEE, "license_details": details}
 
 
 def _hub_license(figures: Figures) -> str:
@@ -187,4 +209,4 @@ def _cut(text: str, longest: int) -> str:
 def _cell(text: object) -> str:
     """Text for a table of Markdown: on one line, without markup of its own and without characters of control."""
     plain = " ".join(_CONTROL.sub(" ", str(text)).split())
-    return "".join(f"\\{char}" if char in "\\|`*_~[]<>#&" else char for char in plain)
+    return _MARKUP.sub(r"\\\g<0>", plain)

@@ -1,21 +1,33 @@
 """The dataset card: the folder loads by kind, and what it says is what is there and what was measured."""
 
+import json
 import pathlib
+import re
 from typing import Any
 
 import datasets
 import msgspec
 import pytest
+import yaml
 from datasets.info import DatasetInfosDict
 from datasets.splits import SplitDict
+from datasets.utils.metadata import MetadataConfigs, _NoDuplicateSafeLoader
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from pipelines.qa.audit import audit
-from pipelines.qa.card import LONGEST_CELL, LONGEST_TEXT, write_card
+from pipelines.qa.card import LONGEST_CELL, LONGEST_TEXT, _cell, _size, write_card
 from pipelines.qa.figures.records import Distribution, Figures, KindFigures, Name, Vanishing, Vocabulary
 from pipelines.qa.results import CheckResult, Evidence, LeakLine, Report
 from tests.qa import builds
 from tests.qa import rows as drawn
+
+RESOURCES = pathlib.Path(datasets.__file__).parent / "utils/resources"
+PUBLISHED_KEYS = {
+    "language", "license", "license_name", "license_details", "size_categories", "task_categories", "pretty_name",
+    "tags", "configs", "dataset_info",
+}  # fmt: skip
+"""Of the Hub's specification of a data set's card; others are shown by nothing there."""
+HOSTILE = 'x: [1]\n---\n# "quotes" <b>'
 
 
 def parts(out: pathlib.Path, report: Report | None = None) -> tuple[dict[str, Any], str]:
@@ -145,12 +157,12 @@ def test_faults_are_those_that_were_measured(small: tuple[pathlib.Path, Report])
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     blank = "\N{NO-BREAK SPACE}"
     assert lines[1:] == [
-        f"| yes\\_no\\_true | fail | 9 of 50 answers (18{blank}%) | 0{blank}% | yes\\_no\\_true holds |  |",
-        f"| no\\_refusals | warn | 3 of 200 answers (1.5{blank}%) | 1{blank}% | no\\_refusals holds | "
+        f"| yes_no_true | fail | 9 of 50 answers (18{blank}%) | 0{blank}% | yes_no_true holds |  |",
+        f"| no_refusals | warn | 3 of 200 answers (1.5{blank}%) | 1{blank}% | no_refusals holds | "
         "I'm sorry \\| cannot (conversation/3) |",
     ]
     assert "* english (english holds): no answers" in text
-    assert "no\\_slurs" not in text
+    assert "no_slurs" not in text
 
 
 def test_a_broken_row_is_a_known_fault(tmp_path: pathlib.Path) -> None:
@@ -158,8 +170,8 @@ def test_a_broken_row_is_a_known_fault(tmp_path: pathlib.Path) -> None:
     content["mask_text", "train"][0][0]["regions"][0]["area"] = 7
     builds.write(tmp_path, content)
     text = section(parts(tmp_path)[1], "Known faults")
-    assert "| area\\_equals\\_mask | fail | 1 of " in text
-    assert "such as mask\\_text/1 (data/mask\\_text/train-00000-of-00001.parquet)" in text
+    assert "| area_equals_mask | fail | 1 of " in text
+    assert "such as mask_text/1 (data/mask_text/train-00000-of-00001.parquet)" in text
 
 
 def test_remarks_come_from_figures(small: tuple[pathlib.Path, Report]) -> None:
@@ -177,12 +189,12 @@ def test_remarks_come_from_figures(small: tuple[pathlib.Path, Report]) -> None:
         vanishing=(Vanishing(stride=4, judged=1000, vanished=0), Vanishing(stride=32, judged=1000, vanished=250)),
     )  # fmt: skip
     text = parts(out, msgspec.structs.replace(report, figures=figures))[1].replace("\N{NO-BREAK SPACE}", " ")
-    assert "| positive\\_negative | 12 | 12 | 12 | 3,000 | 2 (25 %) |" in text
+    assert "| positive_negative | 12 | 12 | 12 | 3,000 | 2 (25 %) |" in text
     faults = section(text, "Known faults")
     assert "* 2 of 8 rows (25 %) are longer than 2,048 tokens (counted by T)." in faults
     assert "0 % at 4, 25 % at 32." in faults
     assert "of 40 category names the 10 commonest make 60 % of 100; at rank 20 a name stands 2 times." in faults
-    assert "Of 4 answers of positive\\_negative that begin with yes or no, 75 % say yes." in faults
+    assert "Of 4 answers of positive_negative that begin with yes or no, 75 % say yes." in faults
     assert "part names" not in faults
 
 
@@ -274,3 +286,60 @@ def test_that_pictures_are_drawn_is_said_first(
     assert (report.sample_scenes, report.drawn_rows) == (drawn_sources, rows)
     first = parts(tmp_path, report)[1].split("\n\n")[1].strip()
     assert first.startswith(said) if said else first.startswith("Instructions about")
+
+
+HEADINGS = [
+    "What is in it", "Sources and licences", "Use", "Known faults", "What is left out", "How to load it", "Examples",
+    "How it was made", "Citation",
+]  # fmt: skip
+
+
+def test_what_matters_stands_first(small: tuple[pathlib.Path, Report]) -> None:
+    _, text = parts(*small)
+    assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == HEADINGS
+    examples = section(text, "Examples")
+    assert examples.count("<details>\n<summary>") == examples.count("```\n\n</details>\n") == 2, "folded"
+
+
+@pytest.mark.parametrize(
+    ("rows", "size"), [(999, "n<1K"), (1_000, "1K<n<10K"), (10_000_000, "10M<n<100M"), (2_000_000_000, "1B<n<10B")]
+)
+def test_size_as_the_hub_names_it(rows: int, size: str) -> None:
+    assert _size(rows) == size
+    assert size in json.loads((RESOURCES / "size_categories.json").read_text())
+
+
+@pytest.mark.parametrize("license", ["CC-BY-4.0", "LicenseRef-unstated", HOSTILE])
+def test_front_matter_by_the_rules_of_hub_and_datasets(tmp_path: pathlib.Path, license: str) -> None:
+    """The Hub's own check needs a network; these are its rules: keys once, known values, a name for what it lacks."""
+    content = {
+        key: [[row | {"license": license} for row in part] for part in parts] for key, parts in builds.shards().items()
+    }
+    builds.write(tmp_path, content, recipe={"name": license})
+    report = audit(str(tmp_path))
+    text = pathlib.Path(write_card(str(tmp_path), report)).read_text()
+    front = yaml.load(text.split("---\n")[1], Loader=_NoDuplicateSafeLoader)
+    assert set(front) <= PUBLISHED_KEYS
+    assert set(front["language"]) <= set(json.loads((RESOURCES / "languages.json").read_text()))
+    configs = MetadataConfigs.from_dataset_card_data(DatasetCardData(**front))
+    assert list(configs) == [one["config_name"] for one in front["dataset_info"]] == ["conversation", "mask_text"]
+    if license == "CC-BY-4.0":
+        assert front["license"] == "cc-by-4.0"
+        assert "license_name" not in front
+    else:
+        assert front["license"] == "other"
+        assert re.fullmatch("[a-z0-9.-]+", front["license_name"])
+        assert front["license_details"] == f"By the column license: {' '.join(license.split())} 10 rows."
+
+
+def test_the_code_reads_a_split_that_is_there(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path, {("mask_text", "val"): [[row | {"split": "val"} for row in drawn.rows(2, "mask_text")]]})
+    assert 'load_dataset("PATH", "mask_text", split="val")' in parts(tmp_path)[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [("mask_text", "mask_text"), ("_x_ a__b", "\\_x\\_ a\\_\\_b"), ("a|b*", "a\\|b\\*"), ("(_a_)", "(\\_a\\_)")],
+)
+def test_underscores_within_words_are_no_markup(text: str, cell: str) -> None:
+    assert _cell(text) == cell
