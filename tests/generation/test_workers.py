@@ -15,6 +15,7 @@ from pipelines.generation.engine import generate
 from pipelines.generation.run import taken_up
 from pipelines.generation.store import Entry, ReplyStore
 from schemas.records import Reply
+from tests import forks
 from tests.generation import asking
 from tests.servers import openai_server as faulty
 
@@ -32,7 +33,7 @@ def _ended(processes: list[Any], told: Any) -> list[Any]:
 
 def test_two_workers_share_the_work_and_buy_nothing_twice(any_url: str, server: Any, quick: Callable[..., Any]) -> None:
     server.latency_s = 0.01
-    told = asking.queue()
+    told = forks.queue()
     settings = quick(purse="one run", concurrency=4)
     outcomes = _ended([asking.started(any_url, settings, REQUESTS, told) for _ in range(2)], told)
     assert set(server.answered.values()) == {1}
@@ -44,7 +45,7 @@ def test_two_workers_share_the_work_and_buy_nothing_twice(any_url: str, server: 
 
 def test_two_workers_together_stay_within_the_budget(any_url: str, server: Any, quick: Callable[..., Any]) -> None:
     server.latency_s = 0.005
-    told = asking.queue()
+    told = forks.queue()
     budget = 200 * EACH_USD
     settings = quick(purse="one run", budget_usd=budget, concurrency=4)
     outcomes = _ended([asking.started(any_url, settings, REQUESTS, told) for _ in range(2)], told)
@@ -80,7 +81,7 @@ def test_what_a_killed_worker_had_claimed_is_taken_over(any_url: str, server: An
     process.kill()
     process.join()
     server.latency_s = 0.0
-    told = asking.queue()
+    told = forks.queue()
     (outcome,) = _ended([asking.started(any_url, quick(), 100, told)], told)
     assert (outcome.answered, outcome.elsewhere) == (100, 0)
     assert sum(server.answered.values()) <= 100 + taken_up(8)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from tests import forks
+from tests.files import found
 from tests.phases import outputs, small_parts
 from tests.phases.conftest import good_reply, good_text
 from tests.servers.openai_server import OpenAIServer, Payload, answer, payload_id, running
@@ -100,7 +101,7 @@ def kill_at(build: Build, moments: dict[str, str]) -> None:
     """Start, kill at a moment, start again, kill at the next one, ..."""
     for moment, pattern in moments.items():
         process = build.start()
-        killed = kill_when(process, lambda pattern=pattern: any(build.out.glob(pattern)))  # type: ignore[misc]
+        killed = kill_when(process, lambda pattern=pattern: found(build.out, pattern))  # type: ignore[misc]
         assert killed, f"not killed when {moment}, but ended with {process.exitcode}"
         assert not (build.out / "manifest.json").exists()
 

@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from osprey_train import train
 from tests import forks
+from tests.files import found
 from tests.osprey_train.training.conftest import Run, flags, log_of, samples_of
 
 PATIENCE = 120.0
@@ -70,9 +72,10 @@ def kill_in_a_save(run: Process, output: pathlib.Path) -> list[str]:
     The process is halted first, so that it can be seen that the save was not over yet.
     """
     while True:
-        wait_for(lambda: (output / "checkpoint-2").is_dir() and list(output.glob(".saving-checkpoint*/*/*")), run)
+        wait_for(lambda: (output / "checkpoint-2").is_dir() and found(output, ".saving-checkpoint*/*/*"), run)
         os.kill(run.process.pid, signal.SIGSTOP)
-        left = sorted(path.name for path in output.glob(".saving-checkpoint*/*"))
+        wait_for(lambda: psutil.Process(run.process.pid).status() == psutil.STATUS_STOPPED, run)
+        left = sorted(path.name for path in found(output, ".saving-checkpoint*/*"))
         os.kill(run.process.pid, signal.SIGKILL if left else signal.SIGCONT)
         if left:
             run.process.join(PATIENCE)
