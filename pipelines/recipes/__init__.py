@@ -8,10 +8,10 @@ import typing
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
-import yaml
 
 from pipelines import storage
 from pipelines.recipes.giving import NEEDS, OF_SEVERAL, need
+from pipelines.recipes.reading import parse
 from schemas.errors import RecipeError
 from schemas.licenses import FROM_FREE_TO_STRICT
 from schemas.recipe import CheckSettings, KindSettings, Recipe, SourceSettings
@@ -125,11 +125,9 @@ def _parse(name: str) -> object:
         known = ", ".join(names())
         raise RecipeError(f"no recipe {name!r}", hint=f"Name one of {known}, or give the path of a YAML file.")
     try:
-        content = yaml.safe_load(storage.read_bytes(path))
+        content = parse(storage.read_bytes(path), name)
     except IsADirectoryError as error:
         raise RecipeError(f"recipe {name}: that is a folder", hint="Give the path of a YAML file.") from error
-    except yaml.YAMLError as error:
-        raise RecipeError(f"recipe {name}: not valid YAML: {error}", hint="Mend the line named above.") from error
     if not content:
         raise RecipeError(f"recipe {name}: the file is empty", hint=f"See {FULL}.")
     return content
