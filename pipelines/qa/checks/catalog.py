@@ -17,6 +17,8 @@ from pipelines.qa.checks.leakage import AdmittedImages, ExcludedImages
 from pipelines.qa.checks.near_answers import NearAnswers
 from pipelines.qa.checks.openings import Openings
 from pipelines.qa.checks.pictures import EvaluationPictures, NearPictures, PicturesOfSplits
+from pipelines.qa.checks.presence import HasRows, KindsHaveRows
+from pipelines.qa.checks.same_object import RegionsDiffer
 from pipelines.qa.checks.seen import ImageCheck, SeenImages
 from pipelines.qa.checks.sides import Sides
 from pipelines.qa.checks.speech import Boilerplate, Refusals
@@ -24,6 +26,7 @@ from pipelines.qa.checks.yes_no import Balance, YesNo
 
 CONTENT: tuple[Callable[[], Check], ...] = (
     RepeatedPairs,
+    RegionsDiffer,
     NearAnswers,
     Categories,
     Sides,
@@ -40,6 +43,8 @@ CONTENT: tuple[Callable[[], Check], ...] = (
     Script,
     Slurs,
     Names,
+    HasRows,
+    KindsHaveRows,
     FitsContext,
 )
 
