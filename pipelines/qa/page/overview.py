@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -24,7 +24,9 @@ GROUPS = {
     "fit": "Fit: can a model be trained on it?",
 }
 """Groups of checks in the order of the page, each with the question that it answers."""
-_ORDER: dict[Outcome, int] = {"fail": 0, "warn": 1, "not judged": 2, "pass": 3}
+State = Outcome | Literal["off"]
+"""How a check stands on the page: what the recipe turned off is no check that had nothing to judge."""
+_ORDER: dict[State, int] = {"fail": 0, "warn": 1, "not judged": 2, "off": 3, "pass": 4}
 SHOWN_EVIDENCE = 5
 
 
@@ -65,6 +67,7 @@ class CheckLine(NamedTuple):
     """A check as the page shows it."""
 
     result: CheckResult
+    state: State
     seen: list[Seen]
     more: int
     """Further evidence in qa/report.json."""
@@ -76,7 +79,7 @@ class Group(NamedTuple):
     name: str
     asks: str
     checks: list[CheckLine]
-    outcomes: dict[Outcome, int]
+    outcomes: dict[State, int]
 
 
 def kind_lines(manifest: Manifest, figures: Figures) -> list[KindLine]:
@@ -166,8 +169,8 @@ def groups(report: Report) -> list[Group]:
 
 
 def _group(name: str, checks: list[CheckResult], failures: Mapping[str, list[Failure]]) -> Group:
-    ordered = sorted(checks, key=lambda one: _ORDER[one.outcome])
-    outcomes = Counter(one.outcome for one in ordered)
+    ordered = sorted(checks, key=lambda one: _ORDER[state(one)])
+    outcomes = Counter(map(state, ordered))
     lines = [_check_line(one, failures.get(one.name, [])) for one in ordered]
     return Group(name, GROUPS.get(name, name), lines, {one: outcomes[one] for one in _ORDER if outcomes[one]})
 
@@ -175,13 +178,24 @@ def _group(name: str, checks: list[CheckResult], failures: Mapping[str, list[Fai
 def _check_line(result: CheckResult, failures: list[Failure]) -> CheckLine:
     seen = [_of_failure(one) for one in failures]
     seen += [Seen(one.detail, one.sample_id or one.file) for one in result.evidence]
-    return CheckLine(result, seen[:SHOWN_EVIDENCE], max(0, len(seen) - SHOWN_EVIDENCE))
+    return CheckLine(result, state(result), seen[:SHOWN_EVIDENCE], max(0, len(seen) - SHOWN_EVIDENCE))
 
 
 def _of_failure(failure: Failure) -> Seen:
     if failure.detail:
         return Seen(failure.detail, failure.file)
     return Seen(f"{failure.count:,}, such as {', '.join(failure.examples)}", failure.file)
+
+
+def state(check: CheckResult) -> State:
+    """Its outcome, or that it is off."""
+    return "off" if check.severity == "off" else check.outcome
+
+
+def states(report: Report) -> dict[State, int]:
+    """Checks by how they stand; all that occur and `pass`, `not judged`, `off` besides."""
+    counts = Counter(map(state, report.checks))
+    return {one: counts[one] for one in _ORDER}
 
 
 def tolerated(report: Report) -> list[CheckResult]:

@@ -15,12 +15,14 @@ import msgspec
 from pipelines import storage
 from pipelines.qa.page import panels, wording
 from pipelines.qa.page.exhibits import Exhibits, exhibits, facets
+from pipelines.qa.page.notices import notices
 from pipelines.qa.page.overview import (
     definition,
     findings,
     groups,
     kind_lines,
     reason_lines,
+    states,
     tolerated,
     totals,
     writers,
@@ -55,7 +57,7 @@ def render(manifest: Manifest, report: Report, gallery: Exhibits) -> str:
     recipe = msgspec.json.format(msgspec.json.encode(manifest.recipe, order="deterministic"), indent=2).decode()
     return environment().get_template("report.html").render(
         manifest=manifest, report=report, figures=figures, totals=totals(manifest, figures),
-        tolerated=tolerated(report), recipe=recipe,
+        tolerated=tolerated(report), recipe=recipe, notices=notices(manifest, report), states=states(report),
         kinds=kind_lines(manifest, figures), reasons=reason_lines(manifest.ledger), writers=writers(figures),
         costs=costs(manifest), groups=checks, findings=findings(checks), panels=panels.panels(figures),
         measures=panels.MEASURES, shapes=panels.shapes(figures), yes_no=panels.yes_no(figures),

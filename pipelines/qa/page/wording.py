@@ -1,4 +1,6 @@
-"""Numbers as a page writes them."""
+"""Numbers and lists as a page writes them."""
+
+from collections.abc import Iterable
 
 BLANK = "\N{NO-BREAK SPACE}"
 
@@ -41,3 +43,9 @@ def plain(number: float | None) -> str:
     if number is None:
         return "-"
     return f"{number:,.0f}" if number == int(number) or abs(number) >= 100 else f"{number:,.1f}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in a sentence: a, b and c."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
