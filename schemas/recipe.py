@@ -3,6 +3,7 @@
 Recipes are YAML files (`pipelines/recipes/*.yaml`, or any path); `pipelines.recipes.load` reads and checks them.
 """
 
+from datetime import date
 from typing import Any, Literal
 
 import msgspec
@@ -114,3 +115,5 @@ class Recipe(Settings, frozen=True, kw_only=True):
     rows_per_shard: int = 10_000
     checks: dict[str, CheckSettings] = {}
     """By name of the check, as `qa/report.json` has them."""
+    published: date | None = None
+    """When the data set is published, for `croissant.json` and the card: no clock is asked, so only its maker knows."""

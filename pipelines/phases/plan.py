@@ -152,7 +152,7 @@ def _plan_key(job: Job, caches: list[SourceCache], noise: LabelNoise) -> str:
     recipe = job.recipe
     generation = recipe.generation if job.generator != TEMPLATE else None
     parts = [
-        msgspec.to_builtins(recipe) | {"generation": msgspec.to_builtins(generation)},
+        msgspec.to_builtins(recipe) | {"generation": msgspec.to_builtins(generation), "published": None},
         [cache.key for cache in caches],
         [prompts.sha256(kind, asked_form(recipe.generation)) for kind in recipe.kinds],
         sorted(noise.entries),

@@ -20,6 +20,9 @@ CROISSANT = "croissant.json"
 PARQUET = "application/x-parquet"
 """As the standard and its library have it; IANA has application/vnd.apache.parquet."""
 
+DRAWN = "Made of sample scenes: pictures that a program draws, and no photographs. "
+"""What is said first of a build that rests on these."""
+
 CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -131,6 +134,7 @@ def describe(manifest: Manifest, report: Report) -> dict[str, Any]:
     kinds = {kind: entry for kind, entry in sorted(manifest.kinds.items()) if entry.rows}
     figures = report.figures
     licenses = {kind: figures.kind_licenses.get(kind, {}) for kind in kinds}
+    published = manifest.recipe.get("published")
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
@@ -139,6 +143,7 @@ def describe(manifest: Manifest, report: Report) -> dict[str, Any]:
         "description": _summary(report),
         "license": [license_url(name) for name in figures.licenses],
         "citeAs": "\n\n".join(citations(source_lines(figures, manifest))),
+        **({"datePublished": published} if published else {}),
         "inLanguage": "en",
         "keywords": ["region understanding", "segmentation masks", "visual instruction tuning", "mask-text pairs"],
         "version": manifest.versions.get("osprey-data", "0.0.0"),
@@ -150,10 +155,10 @@ def describe(manifest: Manifest, report: Report) -> dict[str, Any]:
 def _summary(report: Report) -> str:
     figures = report.figures
     return (
-        "Instructions about regions of pictures: each record is a picture, its regions as pixel masks, and a "
-        f"conversation that names them. {figures.rows:,} rows, {figures.regions:,} regions, {figures.turns:,} pairs of "
-        "question and answer. Pictures are not part of it unless image/bytes is filled. README.md says how it was made "
-        "and what is wrong with it."
+        f"{DRAWN if report.sample_scenes else ''}Instructions about regions of pictures: each record is a picture, its "
+        f"regions as pixel masks, and a conversation that names them. {figures.rows:,} rows, {figures.regions:,} "
+        f"regions, {figures.turns:,} pairs of question and answer. Pictures are not part of it unless image/bytes is "
+        "filled. README.md says how it was made and what is wrong with it."
     )
 
 

@@ -45,7 +45,7 @@ CHECK_LIMITS = {"threshold": (0, 1)}
 
 TYPES = {
     "object": "a mapping", "array": "a list", "str": "a text", "int": "a whole number", "float": "a number",
-    "bool": "true or false", "null": "nothing",
+    "bool": "true or false", "null": "nothing", "date": "a date such as 2026-01-31", "datetime": "a date and a time",
 }  # fmt: skip
 """What msgspec calls the types of YAML -> what a user calls them."""
 

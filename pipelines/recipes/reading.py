@@ -20,7 +20,9 @@ def parse(content: bytes, path: str) -> object:
             return None
         _require_once(node, path)
         return loader.construct_document(node)
-    except yaml.YAMLError as error:
+    except RecipeError:
+        raise
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError is that of a date or number, such as 2026-13-01
         raise RecipeError(f"recipe {path}: not valid YAML: {error}", hint="Mend the line named above.") from error
 
 

@@ -1,5 +1,6 @@
 """What a recipe says of its sources reaches the rows: lists of wrong expressions, licences, exhaustive annotation."""
 
+import datetime
 import json
 import pathlib
 from collections.abc import Sequence
@@ -89,3 +90,11 @@ def test_what_is_exhaustive_is_for_the_owner_to_say(
     settings = {"own": SourceSettings(exhaustive=exhaustive)}
     planned(msgspec.structs.replace(recipe, sources=settings), scenes, tmp_path)
     assert set(known) == {exhaustive}
+
+
+def test_a_date_of_publication_makes_nothing_anew(scenes: str, tmp_path: pathlib.Path) -> None:
+    def folder(published: datetime.date | None) -> str:
+        recipe = msgspec.structs.replace(NOTHING_EXCLUDED, published=published)
+        return make_plan(Job(recipe, scenes, Layout(str(tmp_path)), limit=5)).folder
+
+    assert folder(None) == folder(datetime.date(2026, 1, 31))

@@ -21,10 +21,13 @@ from tests.qa import rows as drawn
 HOSTILE = 'x"}\n]\\ \u202e <script>alert(1)</script> @id: {"@type": "cr:FileObject"}'
 
 
+DATE = "datePublished"
+
+
 def written(out: pathlib.Path, *lacking: str) -> tuple[dict[str, Any], mlcroissant.Dataset]:
     """The JSON, and the data set as the library reads it: it raises errors, and warns of nothing but what is lacking.
 
-    A date of publication always is: the same build gives the same bytes, and whoever publishes it can add one.
+    A date of publication is, unless the recipe states it: the same build gives the same bytes, whatever the day.
     """
     path = write_croissant(str(out), audit(str(out)))
     found = mlcroissant.Dataset(jsonld=path)
@@ -32,7 +35,7 @@ def written(out: pathlib.Path, *lacking: str) -> tuple[dict[str, Any], mlcroissa
     assert not issues.errors
     assert sorted(issues.warnings) == [
         f'[Metadata({found.metadata.name})] Property "https://schema.org/{name}" is recommended, but does not exist.'
-        for name in ("datePublished", *lacking)
+        for name in lacking
     ]
     return json.loads(pathlib.Path(path).read_text()), found
 
@@ -50,7 +53,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, dict[
         for row in (row for part in parts for row in part):
             row["license"] = "CC-BY-4.0" if split == "train" else "CC-BY-NC-4.0"
     builds.write(out, content)
-    return out, *written(out)
+    return out, *written(out, DATE)
 
 
 def test_shards_are_listed_with_their_checksums(small: Any) -> None:
@@ -146,7 +149,7 @@ def test_hostile_names_stay_texts(tmp_path: pathlib.Path) -> None:
     values = drawn.rows(2)
     values[0]["license"] = HOSTILE
     builds.write(tmp_path, {("conversation", "train"): [values]}, recipe={"name": HOSTILE})
-    described, found = written(tmp_path)
+    described, found = written(tmp_path, DATE)
     assert described["name"] == f"Osprey-Data {HOSTILE}"
     assert described["recordSet"][0]["license"] == sorted(["CC BY 4.0", HOSTILE])
     assert len(list(found.records("conversation"))) == 2
@@ -163,11 +166,23 @@ def test_the_context_is_the_standards_own() -> None:
 def test_the_same_build_gives_the_same_bytes(small: Any) -> None:
     out, *_ = small
     first = (out / "croissant.json").read_bytes()
-    written(out)
+    written(out, DATE)
     assert (out / "croissant.json").read_bytes() == first
 
 
 def test_a_build_without_rows(tmp_path: pathlib.Path) -> None:
     builds.write(tmp_path, {("mask_text", "train"): [[]]})
-    described, _ = written(tmp_path, "license")
+    described, _ = written(tmp_path, DATE, "license")
     assert described["recordSet"] == described["distribution"] == []
+
+
+def test_the_date_of_publication_is_the_recipes(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path, recipe={"name": "x", "published": "2026-01-31"})
+    described, found = written(tmp_path)
+    assert described[DATE] == "2026-01-31"
+    assert str(found.metadata.date_published).startswith("2026-01-31")
+
+
+def test_drawn_pictures_are_said_to_be_drawn(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path, sample_scenes=("coco",))
+    assert written(tmp_path, DATE)[0]["description"].startswith("Made of sample scenes: pictures that a program draws")

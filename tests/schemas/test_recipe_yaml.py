@@ -68,7 +68,9 @@ def test_what_holds_itself_ends() -> None:
     assert found["a"]["b"] is found["a"]
 
 
-@pytest.mark.parametrize("content", [b"a: [", b"a: \x00", b"\xff\xfe\xff", b"? [a]\n: b\n", b"a: !!python/name:os 1"])
+@pytest.mark.parametrize(
+    "content", [b"a: [", b"a: \x00", b"\xff\xfe\xff", b"? [a]\n: b\n", b"a: !!python/name:os 1", b"a: 2026-13-01"]
+)
 def test_what_is_no_yaml(content: bytes) -> None:
     with pytest.raises(RecipeError, match="recipe r: not valid YAML"):
         parse(content, "r")

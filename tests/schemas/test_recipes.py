@@ -1,8 +1,10 @@
 """Recipes: a mistake is named together with what is allowed in its place."""
 
+import datetime
 import pathlib
 from typing import Any, get_args
 
+import msgspec
 import pytest
 import yaml
 
@@ -62,6 +64,13 @@ def test_a_good_recipe(path: pathlib.Path) -> None:
     assert recipe.images.check
 
 
+@pytest.mark.parametrize("written", ["2026-01-31", "'2026-01-31'"])
+def test_a_date_of_publication(path: pathlib.Path, written: str) -> None:
+    recipe = load(path, yaml.safe_dump(GOOD) + f"published: {written}\n")
+    assert recipe.published == datetime.date(2026, 1, 31)
+    assert msgspec.to_builtins(recipe)["published"] == "2026-01-31", "as the manifest has it"
+
+
 @pytest.mark.parametrize(
     ("content", "message", "hint"),
     [
@@ -86,6 +95,12 @@ def test_a_good_recipe(path: pathlib.Path) -> None:
         ),
         (changed("sources", "coco", "license", to="MIT"), "sources.coco.license: unknown 'MIT'", "Known: CC-BY-4.0, "),
         (changed("sources", "coco", "exhaustive", to="yes"), "at `$.sources.coco.exhaustive`", "complete.yaml"),
+        (
+            changed("published", to=2026),
+            "Expected a date such as 2026-01-31 or nothing, got a whole n",
+            "complete.yaml",
+        ),
+        (changed("published", to="soon"), "Invalid RFC3339 encoded date - at `$.published`", "complete.yaml"),
         (changed("label_noise", to="noise.json"), "Expected a list, got a text - at `$.label_noise`", "complete.yaml"),
         (changed("sources", "coco", "path", to="x"), "path", "Allowed keys: required, files"),
         (
