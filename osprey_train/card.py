@@ -1,6 +1,5 @@
 """The README of a trained model: what it was trained on, and under whose licences."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -72,18 +71,15 @@ def _strictest(found: set[str]) -> str:
         return ", ".join(sorted(map(str, found)))
 
 
-def recipe(data: str) -> str:
-    """Name and digest of the recipe, where the manifest lies beside the shards."""
-    for folder in (Path(data), Path(data).parent):
-        try:
-            manifest = json.loads((folder / "manifest.json").read_text())
-            return f"{manifest['recipe']['name']} (sha256 {manifest['recipe_sha256'][:16]})"
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return "not known: no manifest beside the shards"
+def recipe(manifest: Mapping[str, Any]) -> str:
+    """Name and digest of the recipe in the manifest beside the shards."""
+    try:
+        return f"{manifest['recipe']['name']} (sha256 {manifest['recipe_sha256'][:16]})"
+    except (KeyError, TypeError):
+        return "not known: no manifest beside the shards"
 
 
-def model_card(plan: Plan, data: str, record: Mapping[str, Any], config: Any) -> str:
+def model_card(plan: Plan, record: Mapping[str, Any], config: Any) -> str:
     """The README of a finished run."""
     stage = plan.stage
     rows = "\n".join(
@@ -103,7 +99,7 @@ def model_card(plan: Plan, data: str, record: Mapping[str, Any], config: Any) ->
         rate=stage.learning_rate,
         warm_up=WARM_UP,
         context=plan.context,
-        recipe=recipe(data),
+        recipe=recipe(plan.shards.manifest),
         rows=rows,
         license=_strictest(licenses(plan)),
         **{name: record[name] for name in ("samples", "turns_dropped", "answers_cut")},

@@ -21,6 +21,8 @@ from schemas.errors import TrainingError
 
 RECORD = "osprey_checkpoint.json"
 SAVING = ".saving-"
+CONTENTS = "contents"
+"""In the identity of a run: a digest of the shards' sums for each kind that a manifest gives them of."""
 _name = re.compile(r"checkpoint-(\d+)")
 _full = re.compile(
     r"no space left|file too large|quota exceeded|os error (27|28|122)\b|file write failed", re.IGNORECASE
@@ -179,9 +181,11 @@ def remove_leftovers(output: Path) -> list[str]:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What is not as it was, in words."""
+    """What is not as it was, in words. `CONTENTS` count where both name them: a manifest need not lie there always."""
+    was, become = before.get(CONTENTS, {}), now.get(CONTENTS, {})
+    changed = sorted(kind for kind in {*was} & {*become} if was[kind] != become[kind])
     return [
         f"{name} was {before.get(name)!r}, now {now.get(name)!r}"
-        for name in sorted({*before, *now})
+        for name in sorted({*before, *now} - {CONTENTS})
         if before.get(name) != now.get(name)
-    ]
+    ] + [f"shards of {kind} have other contents, by the manifest's sums" for kind in changed]

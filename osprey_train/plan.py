@@ -1,13 +1,11 @@
 """What a run does: its data, in which order, in what portions, and what makes it the run that it is."""
 
-import hashlib
-import json
-import os
 from typing import Any, NamedTuple
 
 import torch
 from transformers import TrainingArguments
 
+from osprey_train import checkpoints
 from osprey_train.data.loader import loader
 from osprey_train.data.order import VERSION, GlobalBatches, Order
 from osprey_train.data.shards import Shards
@@ -50,16 +48,15 @@ class Plan(NamedTuple):
 
 def identity_of(plan: Plan) -> dict[str, Any]:
     """What the samples of a run and their gradients depend on, in the words of JSON."""
-    shards = {}
-    for kind, groups in plan.shards.groups.items():
-        files = [(os.path.basename(group.file), group.rows) for group in groups]
-        digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()[:12]
-        shards[kind] = f"{sum(group.rows for group in groups)} rows in {len(files)} groups ({digest})"
-    stage = plan.stage
+    stage, shards = plan.stage, plan.shards
     return {
         "schema": SCHEMA_VERSION,
         "order": VERSION,
-        **{f"shards of {kind}": text for kind, text in shards.items()},
+        **{
+            f"shards of {kind}": f"{sum(rows)} rows in {len(rows)} groups ({shards.digests[kind]})"
+            for kind, rows in shards.group_rows.items()
+        },
+        checkpoints.CONTENTS: dict(shards.contents),
         "stage": stage.number,
         "trains": list(stage.trains),
         "weights": {kind: float(weight) for kind, weight in sorted(stage.weights.items())},

@@ -255,9 +255,7 @@ def finish(settings: Settings, plan: Plan, trainer: OspreyTrainer, seconds: floa
     with checkpoints.saving(output, "model", main, barrier, inside=True) as folder:
         trainer.save_whole(folder / "model")
         if main:
-            (folder / "model" / "README.md").write_text(
-                card.model_card(plan, settings.data, record, trainer.plain_model.config)
-            )
+            (folder / "model" / "README.md").write_text(card.model_card(plan, record, trainer.plain_model.config))
     if main:  # last, for it says that all is there
         (output / RECORD).write_text(json.dumps(record, indent=1))
     console.say(

@@ -4,9 +4,11 @@ Opening reads footers only, some kilobytes a file, whatever the files hold.
 """
 
 import concurrent.futures
+import hashlib
+import json
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
 import fsspec
@@ -23,6 +25,8 @@ _NAME = re.compile(r"(?P<split>\w+)-(?P<number>\d+)-of-(?P<count>\d+)\.parquet")
 _BUILD = "Give the folder `data` of a finished build (`osprey-data build --out OUT` writes OUT/data)."
 _AGAIN = "Copy the file again, or run `osprey-data assemble` to write it again."
 _THREADS = 16
+_AFTER_FOOTER = 8
+"""Bytes: its length, and Parquet's mark."""
 
 
 class Group(NamedTuple):
@@ -51,7 +55,19 @@ class Shards:
         chosen = _chosen(_files(self._fs, self.folder), kinds, split, self.folder)
         paths = [path for kind in chosen.values() for path in kind]
         with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
-            footers = dict(zip(paths, pool.map(self._footer, paths), strict=True))
+            read = dict(zip(paths, pool.map(self._footer, paths), strict=True))
+        footers = {path: footer for path, (footer, _) in read.items()}
+        self.manifest = _manifest(self._fs, self.folder)
+        sums = {posixpath.join(self.folder, *path.split("/")[1:]): sha256 for path, sha256 in _sums(self.manifest)}
+        self.digests: Mapping[str, str] = {
+            kind: _digest(f"{posixpath.basename(path)} {read[path][1]}" for path in paths)
+            for kind, paths in chosen.items()
+        }
+        """Of each kind: a digest of its files' names and footers, which hold size, offset and bounds of all columns."""
+        self.contents: Mapping[str, str] = {
+            kind: _digest(map(sums.__getitem__, paths)) for kind, paths in chosen.items() if sums.keys() >= set(paths)
+        }
+        """Of each kind that a manifest beside the shards names all files of: a digest of their sha256 sums there."""
         self.groups: Mapping[str, Sequence[Group]] = {
             kind: [group for path in paths for group in _groups(path, footers[path])] for kind, paths in chosen.items()
         }
@@ -115,10 +131,13 @@ class Shards:
         found = self.groups[kind][group]
         return f"{found.file}: row {found.first_row + row}"
 
-    def _footer(self, file: str) -> Any:
-        """The file's metadata, after a check of version and schema."""
+    def _footer(self, file: str) -> tuple[Any, str]:
+        """The file's metadata, after a check of version and schema, and the sha256 of their bytes in the file."""
         try:
-            footer = pq.read_metadata(file, filesystem=self._fs)
+            with self._fs.open_input_file(file) as stream:
+                footer = pq.read_metadata(stream)
+                size = footer.serialized_size
+                content = stream.read_at(size, stream.size() - size - _AFTER_FOOTER)
             schema = footer.schema.to_arrow_schema()
         except (pa.ArrowException, OSError) as error:
             raise ShardError(f"{file}: no Parquet file, or cut off: {_line(error)}", hint=_AGAIN) from error
@@ -131,7 +150,7 @@ class Shards:
             )
         if not schema.equals(SHARD):
             raise ShardError(f"{file}: {_difference(schema)}", hint="Use the shards as osprey-data wrote them.")
-        return footer
+        return footer, hashlib.sha256(content).hexdigest()
 
 
 def kinds_in(folder: str, split: str = TRAIN) -> list[str]:
@@ -205,6 +224,33 @@ def _chosen(
             hint=f"There are {', '.join(there)}. Build the others (`osprey-data build --kinds`), or leave them out.",
         )
     return {kind: _complete(there[kind]) for kind in kinds or there}
+
+
+def _manifest(fs: Any, folder: str) -> dict[str, Any]:
+    """The manifest in the folder or beside it, as it is in a finished build; empty where there is none to read."""
+    for path in (posixpath.join(folder, "manifest.json"), posixpath.join(posixpath.dirname(folder), "manifest.json")):
+        try:
+            with fs.open_input_file(path) as stream:
+                found = json.loads(stream.read())
+        except (OSError, ValueError):
+            continue
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def _sums(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Path in the build, `data/<kind>/<file>`, and sha256 of every file that a manifest names."""
+    try:
+        return [
+            (str(file["path"]), str(file["sha256"])) for kind in manifest["kinds"].values() for file in kind["files"]
+        ]
+    except (KeyError, TypeError, AttributeError):
+        return []
+
+
+def _digest(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
 def _groups(path: str, footer: Any) -> list[Group]:

@@ -1,5 +1,6 @@
 """Opening shards: footers only, and a clear word about everything that is not one."""
 
+import json
 import pathlib
 import shutil
 import sys
@@ -144,6 +145,35 @@ def test_a_build_that_writes_while_it_is_read(folder: pathlib.Path) -> None:
     write(folder, "mask_text", [rows, rows])
     with pytest.raises(ShardError, match="has changed while it was read: row group 0 had 7 rows, now 3"):
         shards.read("mask_text", 0)
+
+
+def test_digests_tell_other_rows_and_nothing_else(folder: pathlib.Path, small_shards: pathlib.Path) -> None:
+    """The footer holds sizes, places and bounds of all columns: not the folder nor when the file was written."""
+    assert opened(folder).digests == opened(small_shards).digests
+    table = pq.read_table(first(folder))
+    turned = table.set_column(table.column_names.index("license"), "license", [["CC0"] * len(table)])
+    pq.write_table(turned.cast(SHARD), first(folder), row_group_size=7)
+    changed, before = opened(folder), opened(small_shards)
+    assert changed.group_rows == before.group_rows
+    assert changed.digests["conversation"] == before.digests["conversation"]
+    assert changed.digests["mask_text"] != before.digests["mask_text"]
+    assert changed.contents == {}
+
+
+def test_sums_of_the_manifest_are_taken_where_it_names_all_files(folder: pathlib.Path) -> None:
+    def named(*sums: str) -> dict[str, Any]:
+        paths = [f"data/mask_text/train-0000{number}-of-00002.parquet" for number in range(2)]
+        files = [{"path": path, "sha256": sha256} for path, sha256 in zip(paths, sums, strict=False)]
+        return {"kinds": {"mask_text": {"files": files}}}
+
+    found = []
+    for manifest in (named("a", "b"), named("a", "c"), named("a"), {"kinds": 5}, []):
+        (folder / "OUT/manifest.json").write_text(json.dumps(manifest))
+        found.append(opened(folder).contents)
+    assert [list(contents) for contents in found] == [["mask_text"], ["mask_text"], [], [], []]
+    assert found[0] != found[1]
+    (folder / "OUT/manifest.json").write_text("no JSON")
+    assert opened(folder).contents == {}
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../OUT/manifest.json", "coco/../../x", "", "..\\x"])

@@ -10,6 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig
 
+from pipelines.shards import writing
+from tests.osprey_train.small_shards import row, write
 from tests.osprey_train.training.conftest import Run, flags
 
 CASES: list[tuple[dict[str, Any], str, str]] = [
@@ -100,6 +102,22 @@ def test_another_run_is_not_resumed(
     assert ran.code == 1
     assert difference in ran.err
     assert "--init" in ran.err
+
+
+def test_other_shards_of_as_many_rows_are_not_resumed(
+    world: pathlib.Path,
+    half: pathlib.Path,
+    tmp_path: pathlib.Path,
+    osprey_train: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shutil.copytree(world / "OUT", tmp_path / "OUT")
+    monkeypatch.setattr(writing, "GROUP_ROWS", 5)
+    write(tmp_path, "conversation", [[row("conversation", number) for number in range(9)]])
+    ran = osprey_train(*flags(world, half, max_steps=2, resume=True, data=tmp_path / "OUT/data"))
+    assert ran.code == 1
+    assert ran.err.count("'9 rows in 2 groups (") == 2
+    assert "shards of mask_text" not in ran.err
 
 
 @pytest.fixture(scope="module")

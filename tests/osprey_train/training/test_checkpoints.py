@@ -125,3 +125,12 @@ def test_differences_are_named() -> None:
     assert checkpoints.differences(before, now) == [
         "batch was 4, now 8", "shards of a was 'x', now None", "shards of b was None, now 'y'",
     ]  # fmt: skip
+
+
+def test_contents_differ_only_where_both_are_known() -> None:
+    before = {"seed": 0, "contents": {"a": "x", "b": "y"}}
+    assert checkpoints.differences(before, {"seed": 0}) == []
+    assert checkpoints.differences(before, {"seed": 0, "contents": {"a": "x"}}) == []
+    assert checkpoints.differences(before, {"seed": 0, "contents": {"a": "x", "b": "z"}}) == [
+        "shards of b have other contents, by the manifest's sums"
+    ]
