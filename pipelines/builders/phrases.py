@@ -1,6 +1,7 @@
 """Rows about the phrases that one source has for regions: a turn a region, and as many rows as there are rounds.
 
-The first row holds the first phrase of every region, and so on, so that no row asks about one region twice.
+The first row holds the first phrase of every region, and so on, so that no row asks about one region twice. Nor does
+one ask about two outlines of one object, such as two people drew for Visual Genome: the later one comes in a later row.
 """
 
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import prompts
 from pipelines.builders.context import Context
 from pipelines.builders.naming import region_name, region_names
 from pipelines.builders.rows import capped, row, turns
+from pipelines.builders.same_object import same_pixels
 from schemas.keys import stable_choice
 from schemas.records import Built, Expression, Region, Reject, Sample, Scene
 
@@ -36,9 +38,22 @@ def add_rows(built: Built, scene: Scene, context: Context, kind: str, source: st
     names = {region.region_id for region in kept}
     built.rejects.extend(_rejects(kind, phrases, names))
     used = [(region, texts) for region, texts in clear if region.region_id in names]
-    for number in range(max((len(texts) for _, texts in used), default=0)):
-        pairs = [(region, texts[number].text) for region, texts in used if number < len(texts)]
+    for number, pairs in enumerate(_rounds(used)):
         built.samples.append(row_of(scene, context, kind, source, questions, pairs, str(number)))
+
+
+def _rounds(used: Phrases) -> list[list[tuple[Region, str]]]:
+    """The pairs of each row: every phrase in the first row that has its region, and none that is the same, not yet."""
+    same = same_pixels([region for region, _ in used])
+    rows: list[dict[int, str]] = []
+    for place, (_, texts) in enumerate(used):
+        number = 0
+        for text in texts:
+            while number < len(rows) and any(same[place][other] for other in rows[number]):
+                number += 1
+            rows += [{}] if number == len(rows) else []
+            rows[number][place] = text.text
+    return [[(used[place][0], said) for place, said in one.items()] for one in rows]
 
 
 def row_of(

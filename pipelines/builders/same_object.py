@@ -40,6 +40,15 @@ def objects(regions: Sequence[Region], vocabulary: Vocabulary) -> Objects:
     return {region.region_id: tuple(group) for group in groups.values() for region in group}
 
 
+def same_pixels(regions: Sequence[Region]) -> list[list[bool]]:
+    """Whether two regions are one object by their masks alone, for each with each."""
+    overlaps = rle.overlaps([region.mask for region in regions])
+    return [
+        [bool(overlap > SAME_PIXELS) and bool(one.part) == bool(other.part) for other, overlap in pairs]
+        for one, pairs in ((one, zip(regions, row, strict=True)) for one, row in zip(regions, overlaps, strict=True))
+    ]
+
+
 def _is_one(one: Region, other: Region, overlap: float, vocabulary: Vocabulary) -> bool:
     if overlap < SAME_OBJECT or bool(one.part) != bool(other.part):
         return False

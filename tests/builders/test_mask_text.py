@@ -148,7 +148,7 @@ def test_data_of_ones_own_gives_categories_and_phrases() -> None:
     one = scene([
         region(1, "dog", source="own", expressions=says("wet dog", "the left one", source="own")),
         region(2, "kite", source="own"),
-        region(3, "", source="own", expressions=says("a thing", source="own")),
+        region(3, "", (30, 6, 9, 9), source="own", expressions=says("a thing", source="own")),
         region(4, "", source="own"),
         region(5, "<region2>", source="own"),
     ])  # fmt: skip

@@ -100,6 +100,20 @@ def test_several_phrases_follow_in_rows_of_their_own() -> None:
     assert len({row.sample_id for row in made.samples}) == 2
 
 
+def test_two_outlines_of_one_object_stand_in_two_rows() -> None:
+    """Nobody asked for the second one to be left out: its phrase is another one, and as true."""
+    drawn = [((4, 4, 10, 20), ("wet", "brown")), ((4, 4, 10, 20), ("a dog",)), ((4, 4, 10, 19), ("half", "a tail"))]
+    regions = [
+        region(n, "", at, source="vg", expressions=says(*texts, source="vg", first=9 * n))
+        for n, (at, texts) in enumerate(drawn)
+    ]
+    made = built("region_caption", scene(regions), ("vg",))
+    assert [[answer for _, answer in pairs(row)] for row in made.samples] == [
+        ["wet", "half"], ["brown", "a tail"], ["a dog"],
+    ]  # fmt: skip
+    assert (made.rejects, made.read) == ([], {("vg", "expressions"): 5})
+
+
 def test_regions_without_a_phrase_and_names_in_phrases() -> None:
     one = scene([*genome(1), region(5, "dog", source="own"), region(6, "cat", source="own", expressions=says(
         "beside <region1>", "my cat", source="own"))])  # fmt: skip
