@@ -1,7 +1,10 @@
 """`osprey-data show`: the row is found, drawn and told."""
 
+import hashlib
 import io
 import pathlib
+import re
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -10,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.qa.show import lines
-from pipelines.qa.show.drawing import LEFT, MARGIN, MOST_REGIONS, RIGHT, TALLEST, draw
+from pipelines.qa.show.drawing import INDENT, LEFT, MARGIN, MOST_REGIONS, RIGHT, TALLEST, _entry, draw
 from pipelines.qa.show.finding import find, row_at
 from pipelines.qa.show.lines import Style
 from pipelines.shards.manifest import read_manifest
@@ -97,7 +100,25 @@ def test_an_unknown_id_tells_the_nearest(out: pathlib.Path, osprey_data: Run) ->
     ran = osprey_data("show", out, "mask_txt/2")
     assert ran.code == 1
     assert "no sample 'mask_txt/2'" in ran.err
-    assert "The nearest ids: mask_text/2, mask_text/1" in ran.err
+    assert "Is one of these meant? mask_text/2, mask_text/1" in ran.err
+
+
+def test_ids_that_only_share_their_kind_are_not_taken_for_near(tmp_path: pathlib.Path) -> None:
+    ids = [f"mask_text-{hashlib.sha256(bytes([n])).hexdigest()[:20]}" for n in range(100)]
+    rows = [row | {"sample_id": name} for row, name in zip(drawn.rows(100, "mask_text", regions=1), ids, strict=True)]
+    manifest = builds.write(tmp_path, {("mask_text", "train"): [rows]})
+    mistyped = ids[70][:15] + ("1" if ids[70][15] == "0" else "0") + ids[70][16:]
+    for wanted, hint in (
+        (mistyped, f"Is one of these meant? {ids[70]}"),
+        (
+            "mask_text-000000000000000000zz",
+            f"No id is like it. Ids look like {ids[0]}; the report shows some of each kind.",
+        ),
+        ("x" * 100_000, f"No id is like it. Ids look like {ids[0]}; the report shows some of each kind."),
+    ):
+        with pytest.raises(RecipeError) as unknown:
+            find(str(tmp_path), manifest, wanted)
+        assert unknown.value.hint == hint
 
 
 def test_a_part_of_an_id(out: pathlib.Path, osprey_data: Run) -> None:
@@ -165,8 +186,31 @@ def test_a_long_answer_is_cut_with_a_count() -> None:
     made = draw(row, None)
     assert made.image.height <= TALLEST + 4 * MARGIN
     cut = made.notes[-1]
-    assert cut.startswith("cut here: 9,")
-    assert cut.endswith("more words of this message and the 2 after it")
+    assert re.fullmatch("no room in the picture for the end of this message and 2 more messages: 9,\\d{3} words", cut)
+
+
+def test_what_is_cut_between_messages_is_told_without_an_empty_heading() -> None:
+    [row] = drawn.rows(1)
+    row["messages"] = [{"role": "user", "content": f"word{number}"} for number in range(100)]
+    cut = draw(row, None).notes[-1]
+    left = re.fullmatch(r"no room in the picture for (\d+) more messages: (\d+) words", cut)
+    assert left is not None
+    assert left[1] == left[2], "no message is begun without a word of it"
+
+
+def listed(region: dict[str, Any], known: dict[str, int]) -> list[str]:
+    entry = _entry(region, known, 1000, LEFT - INDENT)
+    return [" ".join("".join(run.text for run in word) for word in line.words) for line in entry]
+
+
+def test_a_region_is_listed_whole_however_long_its_id() -> None:
+    region = {"category": "wheel", "part_of": "paco/1", "area": 20, "region_id": "vcr/" + "long_name" * 15}
+    first, *more = listed(region, {"paco/1": 3})
+    assert first == "wheel · part of 3 · 2 % of the picture"
+    assert "".join(more) == region["region_id"]
+    assert listed({**region, "region_id": "a/1", "category": ""}, {}) == [
+        "(no category) · part of paco/1 · 2 % of the picture · a/1"
+    ]
 
 
 def test_many_regions_are_listed_with_a_count() -> None:

@@ -1,5 +1,6 @@
 """A row as a picture: its regions numbered on it and listed below, its conversation beside it."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -22,6 +23,10 @@ TALLEST = 1500
 """Pixels of the conversation, beyond which it is cut."""
 MOST_REGIONS = 24
 """Lines of the list below the picture."""
+MOST_LINES = 3
+"""Lines of one region in that list."""
+INDENT = 32
+"""Pixels from the left of that list to its texts."""
 MOST_CHARS = 20_000
 """Of a message, beyond which no more could be shown."""
 
@@ -52,14 +57,15 @@ def draw(row: Mapping[str, Any], data: str | None) -> Drawn:
     """A row of a shard, all columns. The picture comes from the row or from below `data`, else masks stand on grey."""
     image, notes = _picture(row, data)
     told = [_set(line, NOTE) for note in notes for line in lines.lines(note, image.width, NOTE)]
-    legend = _height(told) + min(len(row["regions"]), MOST_REGIONS + 1) * TEXT.height + MARGIN
+    listed = _listed(row, image.width)
+    legend = _height(told) + sum(map(_entry_height, listed)) + _more_regions(row) * TEXT.height + MARGIN
     talk, cut = _talk(row, max(TALLEST, image.height + legend))
     height = max(image.height + legend, _height(talk)) + 2 * MARGIN
     sheet = PIL.Image.new("RGB", (image.width + RIGHT + 3 * MARGIN, height), PAPER)
     pen = PIL.ImageDraw.Draw(sheet)
     sheet.paste(image, (MARGIN, MARGIN))
     below = _write(pen, told, (MARGIN, MARGIN + image.height + MARGIN // 2), image.width)
-    _legend(pen, row, (MARGIN, below), image.width)
+    _legend(pen, row, listed, (MARGIN, below), image.width)
     _write(pen, talk, (image.width + 2 * MARGIN, MARGIN), RIGHT)
     texts = [message["content"] or "" for message in row["messages"]]
     if not all(fonts.known(char, TEXT.size) for char in {*"".join(texts)} if char.isprintable()):
@@ -95,20 +101,28 @@ def _talk(row: Mapping[str, Any], tallest: int) -> tuple[list[_Set], str]:
     words = sum(len(text.split()) for _, text in spoken)
     for number, (role, text) in enumerate(spoken):
         said, begun, whole = _message(role, text, left)
-        found += said
+        found += said if whole or begun else []
         words -= begun
         left -= _height(said)
         if not whole:
-            cut = f"cut here: {words:,} more words of this message and the {len(spoken) - number - 1:,} after it"
+            cut = _cut(words, len(spoken) - number - 1, begun=bool(begun))
             return [*found, *_set_all(cut, NOTE, above=10)], cut
     return found, ""
+
+
+def _cut(words: int, after: int, *, begun: bool) -> str:
+    """What the picture leaves out: words of the message that is `begun`, and of those `after` the present one."""
+    left = after + (not begun)
+    messages = f"{left:,} more message{'s' * (left != 1)}" * bool(left)
+    told = " and ".join(filter(None, ("the end of this message" * begun, messages)))
+    return f"no room in the picture for {told}: {words:,} words"
 
 
 def _head(row: Mapping[str, Any]) -> list[_Set]:
     facts = (row["kind"], row["split"], row["generator"]["name"], row["license"], ", ".join(row["sources"]))
     return [
         *_set_all(row["sample_id"], TITLE), *_set_all(" · ".join(map(str, facts)), SMALL),
-        *_set_all(f"{row['image']['path']}  {row['width']} x {row['height']}", SMALL),
+        *_set_all(f"{row['width']} x {row['height']} pixels · {row['image']['path']}", SMALL),
     ]  # fmt: skip
 
 
@@ -146,20 +160,47 @@ def _write(pen: PIL.ImageDraw.ImageDraw, found: list[_Set], at: tuple[int, int],
     return y
 
 
-def _legend(pen: PIL.ImageDraw.ImageDraw, row: Mapping[str, Any], at: tuple[int, int], width: int) -> None:
-    """A line a region: number, category, share of the picture, id."""
+def _listed(row: Mapping[str, Any], width: int) -> list[list[Line]]:
+    """Of each region its lines in the list: category, whole, share of the picture, id."""
+    numbers = {region["region_id"]: number for number, region in enumerate(row["regions"], 1)}
+    pixels = max(1, row["width"] * row["height"])
+    return [_entry(region, numbers, pixels, width - INDENT) for region in row["regions"][:MOST_REGIONS]]
+
+
+def _entry(region: Mapping[str, Any], numbers: Mapping[str, int], pixels: int, width: int) -> list[Line]:
+    """On one line, or with the id on lines of its own."""
+    whole = region["part_of"]
+    facts = (
+        region["category"] or "(no category)", f"part of {numbers.get(whole, whole)}" if whole else "",
+        f"{100 * region['area'] / pixels:.2g} % of the picture",
+    )  # fmt: skip
+    about = " · ".join(filter(None, facts))
+    together = list(lines.lines(f"{about} · {region['region_id']}", width, SMALL))
+    if len(together) == 1:
+        return together
+    apart = itertools.chain(lines.lines(about, width, SMALL), lines.lines(region["region_id"], width, SMALL))
+    return list(itertools.islice(apart, MOST_LINES))
+
+
+def _entry_height(entry: list[Line]) -> int:
+    return max(TEXT.height, len(entry) * SMALL.height + 6)
+
+
+def _more_regions(row: Mapping[str, Any]) -> bool:
+    return len(row["regions"]) > MOST_REGIONS
+
+
+def _legend(
+    pen: PIL.ImageDraw.ImageDraw, row: Mapping[str, Any], listed: list[list[Line]], at: tuple[int, int], width: int
+) -> None:
+    """The list of the regions, each beside its number."""
     x, y = at[0], at[1] + MARGIN // 2
-    radius, pixels = 11, max(1, row["width"] * row["height"])
-    for number, region in enumerate(row["regions"][:MOST_REGIONS], 1):
+    radius = 11
+    for number, entry in enumerate(listed, 1):
         middle = (x + radius, y + TEXT.height // 2)
         pen.ellipse((x, middle[1] - radius, x + 2 * radius, middle[1] + radius), fill=colour(number))
         pen.text(middle, str(number), fill=ink(number), font=fonts.font_for("0", 13), anchor="mm")
-        whole = f", part of {region['part_of']}" if region["part_of"] else ""
-        share = f"{100 * region['area'] / pixels:.2g} %"
-        text = f"{region['category'] or '(no category)'}{whole}, {share}, {region['region_id']}"
-        first = next(lines.lines(text, width - 2 * radius - 10, SMALL), None)
-        if first is not None:
-            lines.draw(pen, (x + 2 * radius + 10, y + 3), width - 2 * radius - 10, first, SMALL)
-        y += TEXT.height
-    if len(row["regions"]) > MOST_REGIONS:
+        _write(pen, [_set(line, SMALL) for line in entry], (x + INDENT, y + 3), width - INDENT)
+        y += _entry_height(entry)
+    if _more_regions(row):
         _write(pen, _set_all(f"... {len(row['regions']) - MOST_REGIONS:,} more regions", SMALL), (x, y), width)

@@ -21,6 +21,10 @@ TOLD = 6
 """Ids named in an error."""
 _CANDIDATES = 40
 """Ids with most letters in common that are compared letter by letter."""
+_LIKE = 0.8
+"""Share of letters in common, in order, from which on an id may be the one that was meant."""
+_LONGEST = 64
+"""Characters of what is asked for that ids are compared by."""
 
 
 class Place(NamedTuple):
@@ -45,18 +49,25 @@ def find(out: str, manifest: Manifest, wanted: str) -> Place:
     search = _Search(out, _shards(manifest, wanted))
     if exact := search.exact(wanted):
         return exact
-    holding = search.holding(wanted)
-    if len(holding) == 1:
+    count, holding = search.holding(wanted)
+    if count == 1:
         return holding[0]
     if holding:
-        more = f" and {len(holding) - TOLD:,} more" if len(holding) > TOLD else ""
-        named = ", ".join(one.sample_id for one in holding[:TOLD])
-        raise RecipeError(f"{len(holding):,} samples have {wanted!r} in their id", hint=f"One of: {named}{more}.")
+        more = f" and {count - TOLD:,} more" if count > TOLD else ""
+        named = ", ".join(one.sample_id for one in holding)
+        raise RecipeError(f"{count:,} samples have {wanted!r} in their id", hint=f"One of: {named}{more}.")
     search.require_all_read(wanted)
-    nearest = search.nearest(wanted)
-    raise RecipeError(
-        f"no sample {wanted!r} in {out}",
-        hint=f"The nearest ids: {', '.join(nearest)}." if nearest else "It has no rows.",
+    raise RecipeError(f"no sample {wanted!r} in {out}", hint=_hint(search, wanted))
+
+
+def _hint(search: "_Search", wanted: str) -> str:
+    """The ids that may have been meant; where none is like it, what ids look like."""
+    nearest = search.nearest(wanted[:_LONGEST])
+    if nearest:
+        return f"Is one of these meant? {', '.join(nearest)}"
+    first = search.first()
+    return (
+        f"No id is like it. Ids look like {first}; the report shows some of each kind." if first else "It has no rows."
     )
 
 
@@ -112,16 +123,21 @@ class _Search:
                 before += file.metadata.row_group(group).num_rows
         return None
 
-    def holding(self, part: str) -> list[Place]:
-        """Rows whose id has the part in it."""
-        found = []
+    def holding(self, part: str) -> tuple[int, list[Place]]:
+        """How many rows have the part in their id, and the first few of them."""
+        count, found = 0, list[Place]()
         for path, before, ids in self._ids():
             rows = np.flatnonzero(_has(ids, part)).tolist()
-            found += [Place(ids[row].as_py(), path, before + row) for row in rows]
-        return found
+            count += len(rows)
+            found += [Place(ids[row].as_py(), path, before + row) for row in rows[: TOLD - len(found)]]
+        return count, found
+
+    def first(self) -> str:
+        """An id; "" where there is none."""
+        return next((ids[0].as_py() or "" for _, _, ids in self._ids() if len(ids)), "")
 
     def nearest(self, wanted: str) -> list[str]:
-        """Ids that look like it, the likest first."""
+        """Ids that may have been meant, the likest first."""
         threes = sorted({wanted[start : start + 3] for start in range(max(1, len(wanted) - 2))})
         best: list[tuple[int, str]] = []
         for _, _, ids in self._ids():
@@ -133,7 +149,7 @@ class _Search:
         for _, name in best:
             likeness.set_seq1(name)
             ranked.append((-likeness.ratio(), name))
-        return [name for _, name in sorted(ranked)[:TOLD]]
+        return [name for ratio, name in sorted(ranked)[:TOLD] if -ratio >= _LIKE]
 
     def require_all_read(self, wanted: str) -> None:
         """Raise BuildError where a shard could not be read: the row may be in there."""
