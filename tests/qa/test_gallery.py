@@ -13,7 +13,7 @@ import pytest
 from pipelines.qa.figures.shown import ROWS, Selection
 from pipelines.qa.page import rejected
 from pipelines.qa.page.exhibits import AT_FAULT, SAMPLE, exhibits, facets
-from pipelines.qa.page.gallery import card, faults_of
+from pipelines.qa.page.gallery import card, faults_of, short_id
 from pipelines.qa.page.locating import locate, names_in
 from pipelines.qa.pieces import Piece
 from pipelines.shards.manifest import read_manifest
@@ -188,6 +188,28 @@ def test_faults_of_single_rows_are_told_beside_them() -> None:
     assert "no_coordinates" not in found[0]
     assert "bounding box" in found[1]["no_coordinates"]
     assert found[2] == {}
+
+
+FILM = "vcr/lsmdc_1000_SAMPLE_FILM/1000_SAMPLE_FILM_00.10.08.000-00.10.12.000@0"
+
+
+@pytest.mark.parametrize(
+    ("region_id", "image_id", "short"),
+    [(f"{FILM}#12", FILM, "#12"), ("coco/4972", "coco/000000000001", "coco/4972"), (FILM, FILM, "-00.10.12.000@0"),
+     ("part_imagenet/4099", "part_imagenet/n02_1", "4099"), ("coco/12", "coco/1", "coco/12"), ("", "", ""),
+     ("pascal_part/2008_3#1.5", "pascal_part/2008_3", "#1.5"), ("w" * 40 + "/", "x", "…" + "w" * 15 + "/")],
+)  # fmt: skip
+def test_ids_of_regions_are_short_in_a_legend(region_id: str, image_id: str, short: str) -> None:
+    assert short_id(region_id, image_id).endswith(short)
+    assert len(short_id(region_id, image_id)) <= 17
+
+
+def test_a_part_names_the_number_of_its_whole_where_the_row_shows_it() -> None:
+    row = drawn.rows(1, regions=3)[0]
+    row["regions"][1] |= {"part_of": row["regions"][0]["region_id"]}
+    row["regions"][2] |= {"part_of": "coco/elsewhere"}
+    assert [(one.whole, one.short_whole) for one in card(row, None).labels][2] == (0, "coco/elsewhere")
+    assert [one.whole for one in card(row, None).labels] == [0, 1, 0]
 
 
 @pytest.mark.parametrize("name", ["regions", "messages", "image", "generator", "sources", "width", "license"])

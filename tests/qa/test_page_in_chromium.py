@@ -2,6 +2,7 @@
 
 import io
 import pathlib
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -283,3 +284,65 @@ def test_without_a_script_everything_is_there(sound: pathlib.Path, show: Open) -
     before = pixels(opened)
     opened.page.locator("#masks").click()
     assert (pixels(opened) != before).any(), "masks are switched by style alone"
+
+
+def crowded(out: pathlib.Path) -> pathlib.Path:
+    """A page with a row of forty messages about twelve regions, and a row of two messages."""
+    long, short = drawn.rows(2)
+    long |= {"messages": long["messages"] * 20, "regions": long["regions"] * 6}
+    builds.write(out, {("conversation", "train"): [[long, short]]}, ledger=())
+    builds.write_rejects(out, ())
+    written(out)
+    return out / "qa" / "index.html"
+
+
+def test_what_is_cut_says_how_much_and_unfolds_by_keyboard(tmp_path: pathlib.Path, show: Open) -> None:
+    from playwright.sync_api import expect
+
+    path = crowded(tmp_path)
+    for width in (1280, 420):
+        opened = show(path, width=width)
+        card = opened.page.locator("article", has_text="conversation/1")
+        talk, more = card.locator(".clip:has(.talk)"), card.locator(".clip:has(.talk) .more")
+        expect(more).to_have_text(re.compile(r"^\d+ more messages$"))
+        told = int(more.inner_text().split()[0])
+        below = (
+            "one => { const end = one.getBoundingClientRect().bottom + 1; return [...one.children].filter("
+            "each => each.getBoundingClientRect().bottom > end).length; }"
+        )
+        assert 20 < told == talk.locator(".talk").evaluate(below)
+        assert "gradient" in talk.locator(".talk").evaluate("one => getComputedStyle(one).maskImage")
+        more.focus()
+        opened.page.keyboard.press("Enter")
+        expect(more).to_have_attribute("aria-expanded", "true")
+        expect(more).to_have_text("show less")
+        assert (
+            talk.locator(".talk > div").last.bounding_box()["y"]
+            < card.bounding_box()["y"] + card.bounding_box()["height"]
+        )
+        assert talk.locator(".talk").evaluate(below) == 0
+        opened.page.keyboard.press("Enter")
+        expect(more).to_have_text(f"{told} more messages")
+        expect(card.locator(".clip:has(.labels) .more")).to_have_text(re.compile(r"^\d+ more regions?$"))
+        assert not opened.page.locator("article", has_text="conversation/2").locator(".more:visible").count()
+        assert opened.told == []
+
+
+def test_without_a_script_nothing_is_cut(tmp_path: pathlib.Path, show: Open) -> None:
+    page = show(crowded(tmp_path), java_script_enabled=False).page
+    for name in (".talk", ".labels"):
+        assert page.locator(name).first.evaluate("one => one.scrollHeight <= one.clientHeight + 1")
+    assert not page.locator(".more:visible").count()
+
+
+def test_a_table_that_is_cut_says_how_many_columns_are_out_of_sight(sound: pathlib.Path, show: Open) -> None:
+    from playwright.sync_api import expect
+
+    narrow = show(sound, width=420).page.locator("#kinds .wide").first
+    expect(narrow).to_have_class(re.compile(r"\bcut\b"))
+    expect(narrow).to_have_attribute("data-hint", re.compile(r"^[1-9] more columns: scroll sideways"))
+    assert "scroll sideways" in narrow.evaluate("one => one.dataset.hint")
+    assert narrow.evaluate("one => getComputedStyle(one, '::after').display") == "block"
+    narrow.evaluate("one => { one.scrollLeft = 10_000; }")
+    expect(narrow).to_have_attribute("data-hint", re.compile("scroll back"))
+    expect(show(sound).page.locator("#kinds .wide").first).not_to_have_class(re.compile(r"\bcut\b"))

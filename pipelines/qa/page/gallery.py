@@ -60,6 +60,9 @@ class Label(NamedTuple):
     ink: str
     category: str
     part_of: str
+    whole: int
+    """Number of the region that it is a part of; 0 where the row does not show it."""
+    short_whole: str
     source: str
     region_id: str
     short_id: str
@@ -98,7 +101,7 @@ def card(row: Mapping[str, Any], data: str | None, faults: Faults | None = None,
         split=_text(row["split"]), generator=_text((row["generator"] or {}).get("name")),
         license=_text(row["license"]), sources=[_text(one) for one in row["sources"] or []],
         picture=picture(wanted, [_mask(region) for region in regions], data),
-        labels=[_label(number, region, row) for number, region in enumerate(regions, 1)],
+        labels=_labels(regions, row),
         turns=[_turn(one or {}) for one in row["messages"] or []],
         faults=faults or {}, sampled=sampled,
     )  # fmt: skip
@@ -156,11 +159,31 @@ def _mask(region: Mapping[str, Any]) -> Mask | None:
     return Mask(size=tuple(size), counts=counts)
 
 
-def _label(number: int, region: Mapping[str, Any], row: Mapping[str, Any]) -> Label:
+def _labels(regions: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> list[Label]:
+    numbers = {region.get("region_id"): number for number, region in enumerate(regions, 1)}
+    return [_label(number, region, row, numbers) for number, region in enumerate(regions, 1)]
+
+
+def _label(number: int, region: Mapping[str, Any], row: Mapping[str, Any], numbers: Mapping[Any, int]) -> Label:
     area, name = region.get("area") or 0, _text(region.get("region_id"))
     share = 100 * area / max(1, (row["width"] or 0) * (row["height"] or 0))
-    short = name if len(name) <= _ID_CHARS else f"\N{HORIZONTAL ELLIPSIS}{name[-_ID_CHARS:]}"
+    part_of, image = region.get("part_of") or "", row["image_id"] or ""
     return Label(
-        number, colour(number), ink(number), region.get("category") or "", region.get("part_of") or "",
-        _text(region.get("source")), name, short, f"{share:.1f} %" if share >= 0.1 else f"{area} px",
+        number, colour(number), ink(number), region.get("category") or "", part_of,
+        numbers.get(part_of, 0) if part_of else 0, short_id(part_of, image), _text(region.get("source")), name,
+        short_id(name, image), f"{share:.1f} %" if share >= 0.1 else f"{area} px",
     )  # fmt: skip
+
+
+def short_id(region_id: str, image_id: str) -> str:
+    """What tells a region from others of its image: without the image's id, a long one without its data set.
+
+    `vcr/a/long/film@00.06.20.000@0#5` of the image `vcr/a/long/film@00.06.20.000@0` is `#5`. Of what is still long the
+    end is left.
+    """
+    rest = region_id.removeprefix(image_id)
+    if len(rest) < len(region_id) and re.match(r"[#/.@:]\S", rest):
+        region_id = rest
+    if len(region_id) > _ID_CHARS:
+        region_id = region_id.rpartition("/")[2] or region_id
+    return region_id if len(region_id) <= _ID_CHARS else f"\N{HORIZONTAL ELLIPSIS}{region_id[-_ID_CHARS:]}"

@@ -68,6 +68,59 @@
     next?.scrollIntoView({ block: "nearest" });
   }
 
+  const TALK = 440;
+  const words = (count, one) => `${count} more ${one}${count === 1 ? "" : "s"}`;
+
+  function measure(clip) {
+    const box = clip.firstElementChild;
+    const button = clip.lastElementChild;
+    if (!box.clientHeight) return;
+    const figure = clip.previousElementSibling;
+    if (figure && !clip.classList.contains("open")) {
+      const beside = figure.getBoundingClientRect().right <= clip.getBoundingClientRect().left + 1;
+      const room = beside ? figure.lastElementChild.getBoundingClientRect().bottom - figure.getBoundingClientRect().top : 0;
+      box.style.maxHeight = `${Math.max(TALK, room - 28)}px`;
+    }
+    const open = clip.classList.contains("open");
+    const end = box.getBoundingClientRect().bottom + 1;
+    const hidden = open ? 0 : [...box.children].filter((one) => one.getBoundingClientRect().bottom > end).length;
+    clip.classList.toggle("cut", hidden > 0);
+    button.classList.toggle("gone", !open && !hidden);
+    button.setAttribute("aria-expanded", String(open));
+    button.textContent = open ? "show less" : words(hidden, clip.dataset.one);
+  }
+
+  function unfold(clip, open) {
+    clip.classList.toggle("open", open);
+    measure(clip);
+  }
+
+  function hint(wide) {
+    const end = wide.getBoundingClientRect().right + 1;
+    const hidden = [...wide.querySelectorAll("thead th")].filter((one) => one.getBoundingClientRect().right > end).length;
+    const cut = wide.scrollWidth > wide.clientWidth + 1;
+    wide.classList.toggle("cut", cut);
+    if (cut) wide.tabIndex = 0;
+    wide.dataset.hint = hidden ? `${words(hidden, "column")}: scroll sideways \u2192` : "\u2190 scroll back";
+  }
+
+  const resized = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      if (target.matches(".wide")) hint(target);
+      else measure(target.parentElement);
+    }
+  });
+  for (const clip of document.querySelectorAll(".clip")) {
+    resized.observe(clip.firstElementChild);
+    clip.lastElementChild.addEventListener("click", () => unfold(clip, !clip.classList.contains("open")));
+    clip.firstElementChild.addEventListener("focusin", () => unfold(clip, true));
+    clip.firstElementChild.addEventListener("toggle", () => unfold(clip, true), true);
+  }
+  for (const wide of document.querySelectorAll(".wide")) {
+    resized.observe(wide);
+    wide.addEventListener("scroll", () => hint(wide), { passive: true });
+  }
+
   document.documentElement.classList.add("live");
   for (const link of document.querySelectorAll("a[data-filter]")) link.href = PREFIX + link.dataset.filter;
   form.addEventListener("input", (event) => {
