@@ -1,6 +1,6 @@
 """What a run does: its data, in which order, in what portions, and what makes it the run that it is."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from transformers import TrainingArguments
@@ -27,6 +27,8 @@ class Plan(NamedTuple):
     seed: int
     rank: int
     world: int
+    sharded_by: Literal["nothing", "FSDP", "DeepSpeed"] = "nothing"
+    """Which writes checkpoints that no other can read."""
 
     @property
     def accumulation(self) -> int:
@@ -65,6 +67,7 @@ def identity_of(plan: Plan) -> dict[str, Any]:
         "steps": plan.steps,
         "context": plan.context,
         "seed": plan.seed,
+        "sharded by": plan.sharded_by,
     }
 
 

@@ -1,7 +1,9 @@
 """What is looked at before the first step, so that no night is spent on a run that cannot come to anything."""
 
 import contextlib
+import json
 import math
+import os
 import resource
 import shutil
 import sys
@@ -66,6 +68,40 @@ def check_output(output: Path, resume: bool) -> None:
         )
     if any((output / name).exists() for name in ("config.json", "log.jsonl")):
         raise TrainingError(f"{output} holds a run or a model", hint="Choose another --output, or remove the folder.")
+
+
+def check_fsdp(path: str, checkpointing: bool) -> None:
+    """Raises TrainingError for a run that FSDP cannot share out, or settings of Trainer's `fsdp_config` that do not
+    fit ours; `path` is that of their JSON file, or `on`."""
+    if "RANK" not in os.environ:
+        raise TrainingError(
+            "--fsdp shares a model out among processes",
+            hint="Start them: torchrun --nproc-per-node N -m osprey_train.train ..., with the same flags.",
+        )
+    given = {} if path == "on" else read_settings(path)
+    given = {name.removeprefix("fsdp_"): value for name, value in given.items()}
+    if str(given.get("version", 2)) != "2":
+        raise TrainingError(f"{path}: version {given['version']}; only FSDP2 is used here", hint='Leave out "version".')
+    if given.get("state_dict_type", "FULL_STATE_DICT") != "FULL_STATE_DICT":
+        raise TrainingError(
+            f"{path}: state_dict_type {given['state_dict_type']}: no checkpoint would hold a model that can be loaded",
+            hint='Leave out "state_dict_type": the first process gathers the weights, in the memory of its machine.',
+        )
+    if checkpointing and given.get("activation_checkpointing"):
+        raise TrainingError(
+            f"{path} and --gradient-checkpointing both ask for checkpointing", hint="Leave out one or the other."
+        )
+
+
+def read_settings(path: str) -> dict[str, Any]:
+    """The JSON object of a file; raises TrainingError for anything else."""
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise TrainingError(f"{path}: no JSON: {error}", hint="Give a JSON file.") from error
+    if not isinstance(found, dict):
+        raise TrainingError(f"{path}: no JSON object", hint='It looks like {"reshard_after_forward": true}.')
+    return found
 
 
 def micro_batch(batch: int, world: int, wanted: int = 0, most: int = 16) -> int:
@@ -217,19 +253,20 @@ def model_bytes(model: nn.Module) -> int:
     return sum(4 * parameter.numel() for parameter in model.parameters())
 
 
-def checkpoint_bytes(model: nn.Module) -> int:
-    """Of a checkpoint: all weights, in single precision, and two moments for each that learns."""
-    return model_bytes(model) + sum(
+def checkpoint_bytes(model: nn.Module, sharded: bool = False) -> int:
+    """Of a checkpoint: all weights, in single precision, and two moments for each that learns. FSDP and DeepSpeed write
+    the weights a second time, for themselves."""
+    return model_bytes(model) * (1 + sharded) + sum(
         8 * parameter.numel() for parameter in model.parameters() if parameter.requires_grad
     )
 
 
-def check_room(output: Path, model: nn.Module, keep: int) -> str:
+def check_room(output: Path, model: nn.Module, keep: int, sharded: bool = False) -> str:
     """Raises TrainingError without room for a checkpoint beside the one before and the final model.
 
     Gives a warning, or an empty text, about the checkpoints that are to be kept.
     """
-    one, weights = checkpoint_bytes(model), model_bytes(model)
+    one, weights = checkpoint_bytes(model, sharded), model_bytes(model)
     existing = next(path for path in (output.absolute(), *output.absolute().parents) if path.exists())
     free = shutil.disk_usage(existing).free
     if free < one + weights:

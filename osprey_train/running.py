@@ -105,10 +105,8 @@ def make_plan(settings: Settings) -> Plan:
     preflight.check_kinds(stage, settings.data)
     if settings.deepspeed and not importlib.util.find_spec("deepspeed"):
         raise TrainingError("--deepspeed needs DeepSpeed, which is not installed", hint="pip install deepspeed")
-    if settings.fsdp and world == 1:
-        raise TrainingError(
-            "--fsdp shares a model out among processes", hint="Start them: torchrun --nproc-per-node N."
-        )
+    if settings.fsdp:
+        preflight.check_fsdp(settings.fsdp, settings.gradient_checkpointing)
     shards = Shards(settings.data, settings.images, stage.kinds)
     try:
         order = Order(shards.group_rows, stage.weights, settings.seed)
@@ -127,6 +125,7 @@ def make_plan(settings: Settings) -> Plan:
         seed=settings.seed,
         rank=console.rank(),
         world=world,
+        sharded_by="FSDP" if settings.fsdp else "DeepSpeed" if settings.deepspeed else "nothing",
     )
 
 
@@ -216,7 +215,7 @@ def look_ahead(settings: Settings, plan: Plan, trainer: OspreyTrainer) -> None:
     """The checks that need the model and its first batches; then the plan, in numbers."""
     model, stage = trainer.model, plan.stage
     learning = preflight.check_trainable(model, stage)
-    if warning := preflight.check_room(settings.output, model, settings.keep):
+    if warning := preflight.check_room(settings.output, model, settings.keep, trainer.sharded):
         console.warn(warning)
     steps = min(plan.steps, -(-preflight.FIRST_BATCHES // plan.accumulation))
     batches = list(plan._replace(steps=steps).batches(trainer.processor, workers=0))[: preflight.FIRST_BATCHES]
@@ -229,7 +228,8 @@ def look_ahead(settings: Settings, plan: Plan, trainer: OspreyTrainer) -> None:
         "an epoch": f"{plan.order.epoch_rows:,} rows: {rows}",
         "steps": f"{plan.steps:,} of {stage.batch} samples: {plan.per_device} a device x {plan.world} x "
         f"{plan.accumulation}; learning rate {stage.learning_rate:g}",
-        "checkpoints": f"{console.size(preflight.checkpoint_bytes(model))} each, every {settings.save_every:,} steps",
+        "checkpoints": f"{console.size(preflight.checkpoint_bytes(model, trainer.sharded))} each, "
+        f"every {settings.save_every:,} steps",
     }
     if not trainer.sharded:
         found = preflight.probe(model, batches[0], stage, trainer.args.device, trainer.accelerator.autocast)

@@ -53,9 +53,11 @@ def _run(words: list[str], said: str) -> None:
     train.main()
 
 
-def start(words: list[str], said: pathlib.Path, **environment: object) -> Process:
+def start(
+    words: list[str], said: pathlib.Path, target: Callable[..., None] = _run, /, **environment: object
+) -> Process:
     given = {name: str(value) for name, value in environment.items()}
-    return Process(forks.started(_run, words, str(said), **given), said)
+    return Process(forks.started(target, words, str(said), **given), said)
 
 
 def wait_for(condition: Callable[[], object], run: Process | None = None) -> None:
