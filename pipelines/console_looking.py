@@ -94,6 +94,8 @@ def _regions(found: Mapping[str, Any]) -> Table:
     return table
 
 
+_COUNTED = ("generators (rows)", "rejects (records)", "replies and their cost")
+"""Headings of a comparison with numbers below them: what a build has none of is 0."""
 MOST_LINES = 12
 """Of one heading of a comparison; --json has them all."""
 
@@ -105,12 +107,12 @@ def comparison(found: Comparison) -> None:
     for line in _examples(found.rows):
         console.show(Text(plain(line)))
     headings = {
-        "recipe": found.recipe, "prompts": found.prompts, "generators (rows)": found.generators,
+        "recipe and options": found.recipe, "prompts": found.prompts, "generators (rows)": found.generators,
         "rejects (records)": found.rejects, "replies and their cost": found.costs, "checks": found.checks,
         "versions": found.versions,
     }  # fmt: skip
     for heading, lines in headings.items():
-        _tell(heading, lines)
+        _tell(heading, lines, "0" if heading in _COUNTED else "none")
     if None not in found.verdicts and found.verdicts[0] != found.verdicts[1]:
         console.out.print("verdict: {} -> {}".format(*found.verdicts))
     for note in (*found.faults, *found.notes):
@@ -142,21 +144,22 @@ def _examples(rows: RowChanges) -> Iterator[str]:
         yield f"{one.sample_id}: {'; '.join(one.details)}"
 
 
-def _tell(heading: str, lines: Sequence[Line]) -> None:
+def _tell(heading: str, lines: Sequence[Line], lacking: str) -> None:
     if not lines:
         return
     console.out.print(f"\n{heading}", style="bold")
     table = Table(box=None, show_header=False, pad_edge=False)
     for line in lines[:MOST_LINES]:
-        table.add_row(Text(plain(f"  {line.name}")), Text(plain(f"{_value(line.a)} -> {_value(line.b)}")))
+        both = (_value(one, lacking) for one in (line.a, line.b))
+        table.add_row(Text(plain(f"  {line.name}")), Text(plain(" -> ".join(both))))
     console.show(table)
     if len(lines) > MOST_LINES:
         console.out.print(f"  ... {len(lines) - MOST_LINES:,} more; --json FILE has them all")
 
 
-def _value(value: object) -> str:
+def _value(value: object, lacking: str) -> str:
     if value is None:
-        return "-"
+        return lacking
     if isinstance(value, list | tuple):
         return ", ".join(str(one)[:12] if len(str(one)) == 64 else str(one) for one in value) or "none"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

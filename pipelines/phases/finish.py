@@ -51,6 +51,7 @@ def finish(plan: Plan, layout: Layout, store: ReplyStore, written: Sequence[Writ
         ledger=tuple(lines),
         overlap=plan.overlap,
         sample_scenes=plan.sample_scenes,
+        limit=plan.limit,
         generation=costs.spent(plan, layout, store),
     )
     write_manifest(layout.out, manifest)

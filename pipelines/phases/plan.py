@@ -62,6 +62,8 @@ class Plan(Record, frozen=True, kw_only=True):
     """Training records in evaluation sets, before these were kept out."""
     notes: tuple[str, ...] = ()
     """What a user should know of the sources."""
+    limit: int | None = None
+    """Most images, where the command named a number."""
     sample_scenes: tuple[str, ...] = ()
     """Sources whose files are drawn (`pipelines.sources.drawn`)."""
     faults: tuple[tuple[str, str], ...] = ()
@@ -185,7 +187,7 @@ def _gather(planner: Planner, job: Job, summaries: list[Summary]) -> Plan:
     counted = tally.gather(planner.tallies(), recipe.kinds)
     return Plan(
         folder=_relative(planner.folder, layout), parts=planner.parts, generator=job.generator, recipe=recipe,
-        data=planner.data, sources=tuple(cache.name for cache in planner.caches),
+        data=planner.data, limit=job.limit, sources=tuple(cache.name for cache in planner.caches),
         rows={kind: {split: counted.rows.get(kind, {}).get(split, 0) for split in SPLITS} for kind in recipe.kinds},
         cuts=counted.cuts, amounts=counted.amounts,
         requests=sum(amounts[ALL].asked for amounts in counted.amounts.values() if amounts),

@@ -103,6 +103,8 @@ class Manifest(Record, frozen=True, kw_only=True):
     """Training records in evaluation sets, before these were kept out: a line for each source and set that was read."""
     sample_scenes: tuple[str, ...] = ()
     """Sources whose raw files are sample scenes: their pictures are drawn, and none is a photograph."""
+    limit: int | None = None
+    """Most images, where the command named a number: a part of the data, and not all that the recipe gives."""
     generation: Generation = Generation()
 
 

@@ -198,15 +198,36 @@ def test_what_builds_say_of_themselves(out: pathlib.Path, tmp_path: pathlib.Path
     assert ran.code == 1
     said = " ".join(ran.out.split())
     for line in (
-        "kinds.mask_text.rows - -> 100", "mask_text: other - -> ffffffffffff", "mask_text: a-model - -> 1",
+        "kinds the other lacks none -> mask_text", "mask_text: other none -> ffffffffffff", "mask_text: a-model 0 -> 1",
         "join coco regions: evaluation_split 1 -> 9", "conversation: cost_usd 0.5 -> 0.75",
         "rejects_match_ledger pass, 0 of 3 -> fail", "pyarrow 25.0.0 -> 26.0.0", "-> fail", "the builds differ",
     ):  # fmt: skip
         assert line in said
     stored = json.loads((tmp_path / "all.json").read_text())
     assert stored["equal"] is False
-    assert {"name": "kinds.mask_text.rows", "a": None, "b": 100} in stored["recipe"]
+    assert {"name": "kinds the other lacks", "a": [], "b": ["mask_text"]} in stored["recipe"]
     assert stored["rows"]["changed_columns"] == {"mask_text": {"generator": 1}}
+
+
+def test_recipes_and_options_that_differ(tmp_path: pathlib.Path, osprey_data: Run) -> None:
+    """What the command line said, too; a kind or source that one lacks is one line, and `{}` is nothing."""
+    kind = {"sources": ["coco"], "rows": None, "regions_per_image": {}}
+    recipe = {"name": "x", "kinds": {"mask_text": kind, "description": kind}, "sources": {"coco": {}}, "checks": {}}
+    changed = {
+        **recipe, "kinds": {"mask_text": {**kind, "rows": 100, "regions_per_image": {"coco": 3}}},
+        "sources": {"coco": {}, "lvis": {"required": True}}, "checks": {"english": {"severity": "fail"}},
+    }  # fmt: skip
+    builds.write(tmp_path / "a", recipe=recipe, sample_scenes=("coco",))
+    builds.write(tmp_path / "b", recipe=changed, limit=40)
+    ran = osprey_data("diff", tmp_path / "a", tmp_path / "b")
+    lines = [" ".join(line.split()) for line in ran.out.splitlines()]
+    start = lines.index("recipe and options")
+    assert lines[start + 1 : start + 8] == [
+        "--limit none -> 40", "drawn (sample scenes) coco -> none", "kinds the other lacks description -> none",
+        "sources the other lacks none -> lvis", "kinds.mask_text.rows none -> 100",
+        "checks.english.severity none -> fail", "kinds.mask_text.regions_per_image.coco none -> 3",
+    ]  # fmt: skip
+    assert "{}" not in ran.out
 
 
 def test_the_same_json_every_time(out: pathlib.Path, other: pathlib.Path, osprey_data: Run) -> None:

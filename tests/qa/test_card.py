@@ -294,6 +294,11 @@ HEADINGS = [
 ]  # fmt: skip
 
 
+def test_that_it_is_a_part_is_said(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path, limit=1_500)
+    assert "limited to 1,500 images: this is a part" in section(parts(tmp_path)[1], "What is in it")
+
+
 def test_what_matters_stands_first(small: tuple[pathlib.Path, Report]) -> None:
     _, text = parts(*small)
     assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == HEADINGS

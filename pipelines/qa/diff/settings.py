@@ -22,8 +22,25 @@ class Line(Record, frozen=True, kw_only=True):
 
 
 def recipe(a: Manifest, b: Manifest) -> list[Line]:
-    """Settings by their path in the recipe, such as `kinds.mask_text.rows`."""
-    return lines(_flat(a.recipe), _flat(b.recipe))
+    """What the commands said, kinds and sources that one of them lacks, and settings by their path in the recipe, such
+    as `kinds.mask_text.rows`.
+    """
+    found = lines(*({"--limit": one.limit, "drawn (sample scenes)": list(one.sample_scenes)} for one in (a, b)))
+    for part in ("kinds", "sources"):
+        here, there = (one.recipe.get(part, {}) for one in (a, b))
+        alone = [[name for name in one if name not in other] for one, other in ((here, there), (there, here))]
+        found += [Line(name=f"{part} the other lacks", a=alone[0], b=alone[1])] * any(alone)
+    settings = lines(_flat(_common(a.recipe, b.recipe)), _flat(_common(b.recipe, a.recipe)))
+    return found + settings
+
+
+def _common(recipe: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Without kinds and sources that the other lacks."""
+    kept = {
+        part: {name: one for name, one in recipe.get(part, {}).items() if name in other.get(part, {})}
+        for part in ("kinds", "sources")
+    }
+    return {**recipe, **kept}
 
 
 def versions(a: Manifest, b: Manifest) -> list[Line]:
@@ -79,7 +96,7 @@ def lines(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Line]:
 def _flat(value: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, one in value.items():
-        found |= _flat(one, f"{before}{name}.") if isinstance(one, dict) and one else {f"{before}{name}": one}
+        found |= _flat(one, f"{before}{name}.") if isinstance(one, dict) else {f"{before}{name}": one}
     return found
 
 
