@@ -132,9 +132,12 @@ def export(
 ) -> None:
     """Write the shards as the JSON files that other trainers read; what a format has no place for is told."""
     from pipelines.exchange.export import FORMATS, write
+    from pipelines.phases.layout import Layout
+    from pipelines.phases.unfinished import require_finished
 
     if format not in FORMATS:
         raise RecipeError(f"no format {format!r}", hint=f"Known: {', '.join(FORMATS)}.")
+    require_finished(Layout(out.rstrip("/")))
     wanted = [kind.strip() for kind in kinds.split(",") if kind.strip()]
     with console.bars() as progress:
         written = write(out.rstrip("/"), to.rstrip("/"), format, wanted, progress)

@@ -13,7 +13,7 @@ from tests.command_line import Ran, Run
 
 COMMANDS = {
     "report": ("report", "{out}"), "validate": ("validate", "{out}"), "show": ("show", "{out}", "mask_text-1"),
-    "diff": ("diff", "{out}", "{out}"),
+    "diff": ("diff", "{out}", "{out}"), "export": ("export", "{out}", "--to", "{out}-exported"),
 }  # fmt: skip
 
 
@@ -26,6 +26,7 @@ def looked(request: pytest.FixtureRequest, osprey_data: Run, tmp_path: pathlib.P
         ran = osprey_data(*words)
         assert ran.code == (2 if request.param == "diff" else 1)
         assert "Traceback" not in ran.said
+        assert not (tmp_path / "out-exported").exists()
         return ran
 
     return run
