@@ -135,7 +135,9 @@ class _Reader:
             reason = self._fault(entry, image, text)
             if reason or image is None:
                 detail = text or f"image_id {entry.image_id}"
-                self._findings.append(Finding(record_key(UNIT, index, entry.id), reason, detail))
+                self._findings.append(
+                    Finding(record_key(UNIT, index, entry.id), reason, detail, image.image_id if image else "")
+                )
                 continue
             self._ids.add(entry.id)
             self._seen.add((image.image_id, text))

@@ -1,5 +1,6 @@
 """Checks of annotations at ingest, and the checked ones as columns. Masks are looked at later, by pipelines.regions."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -36,6 +37,13 @@ class Links(NamedTuple):
 
     images: Ints
     categories: Ints
+    rows: Sequence[Image]
+    """The images."""
+
+    def image_id(self, annotation: int) -> str:
+        """The id of an annotation's image; empty where it is not known."""
+        place = int(self.images[annotation])
+        return self.rows[place].image_id if place >= 0 else ""
 
 
 class Checked(NamedTuple):
@@ -76,7 +84,8 @@ def first_of_each(ids: Ints) -> npt.NDArray[np.bool_]:
 def link(file: InstanceFile, images: Images) -> Links:
     """Find each annotation's image and category."""
     categories = np.fromiter(file.categories, np.int64, len(file.categories))
-    return Links(lookup(file.annotations.images, images.numbers), lookup(file.annotations.categories, categories))
+    found = lookup(file.annotations.images, images.numbers), lookup(file.annotations.categories, categories)
+    return Links(*found, images.rows)
 
 
 def check(file: InstanceFile, links: Links) -> Checked:
@@ -86,15 +95,16 @@ def check(file: InstanceFile, links: Links) -> Checked:
     faults = np.stack([~first_of_each(found.ids), links.images < 0, links.categories < 0, ~sound, found.crowd])
     reason = np.where(faults.any(axis=0), faults.argmax(axis=0) + 1, 0)
     kept = np.flatnonzero(reason == 0)
-    findings = [_finding(found, file.unit, row, int(reason[row])) for row in np.flatnonzero(reason).tolist()]
+    findings = [_finding(file, links, row, int(reason[row])) for row in np.flatnonzero(reason).tolist()]
     return Checked(found.take(kept), links.images[kept], links.categories[kept], findings, kept)
 
 
-def _finding(columns: Columns, unit: str, row: int, reason: int) -> Finding:
+def _finding(file: InstanceFile, links: Links, row: int, reason: int) -> Finding:
+    columns = file.annotations
     field = _FIELDS.get(_REASONS[reason])
     detail = f"{field[0]} {getattr(columns, field[1])[row].tolist()}" if field else ""
-    key = record_key(unit, int(columns.position[row]), int(columns.ids[row]))
-    return Finding(key, _REASONS[reason], detail)
+    key = record_key(file.unit, int(columns.position[row]), int(columns.ids[row]))
+    return Finding(key, _REASONS[reason], detail, links.image_id(row))
 
 
 def with_present(file: InstanceFile, images: Images, links: Links) -> list[Image]:

@@ -81,7 +81,7 @@ def read(files: dict[str, str]) -> Reading:
                     texts.append(made)
                 else:
                     detail = f"{file_name(files[role])}: {made[1]}"
-                    findings.append(Finding(record_key(UNIT, position, entry.id or ""), made[0], detail))
+                    findings.append(Finding(record_key(UNIT, position, entry.id or ""), made[0], detail, _image(entry)))
             count = start + window.stop
     return Reading([], [], texts, [finding.reject(SPEC.name) for finding in findings], {UNIT: count}, None)
 
@@ -121,6 +121,11 @@ def _number(entry: Entry) -> int | tuple[str, str]:
         return "unsafe_path", name
     number = coco_number(name)
     return ("unknown_image", f"{name} is no picture of COCO") if number is None else number
+
+
+def _image(entry: Entry) -> str:
+    number = _number(entry)
+    return image_id(number) if isinstance(number, int) else ""
 
 
 def _question(turn: Turn) -> str:

@@ -84,6 +84,7 @@ def _gather(name: str, file: InstanceFile, images: Images, checked: Checked) -> 
     """Captions of the checked annotations by object; the first annotation of an object gives the geometry."""
     columns = checked.columns
     captions = {entry.id: entry.caption for entry in file.images}
+    names = {number: row.image_id for number, row in zip(images.numbers.tolist(), images.rows, strict=True)}
     firsts = np.flatnonzero(first_of_each(columns.objects))
     rows = firsts[lookup(columns.objects, columns.objects[firsts])].tolist()
     gathered, findings = Gathered(name), []
@@ -92,5 +93,5 @@ def _gather(name: str, file: InstanceFile, images: Images, checked: Checked) -> 
     ):
         caption = captions[image]
         if reason := gathered.add(row, TRAIN, caption, position):
-            findings.append(Finding(record_key(UNIT, position, own_id), reason, caption))
+            findings.append(Finding(record_key(UNIT, position, own_id), reason, caption, names[image]))
     return gathered, findings

@@ -11,6 +11,7 @@ from pipelines.sources.coco_synsets import with_synsets
 from pipelines.sources.evaluation import Listed, held_out, is_number
 from pipelines.sources.expressions import UNIT, Gathered
 from pipelines.sources.json_window import record_key
+from pipelines.sources.names import image_id
 from pipelines.sources.refer_pickle import Ref, Sentence
 from pipelines.sources.spec import Finding, Reading
 from schemas.records import TRAIN
@@ -128,11 +129,11 @@ class _Sentences:
             return self._reject(1, "malformed_record", f"ref_id {ref.ref_id}: {error}")
         reason = self.gathered.add(self._rows[ref.ann_id], split, sentence.sent, self.count)
         if reason:
-            return self._reject(1, reason, sentence.sent, sentence.sent_id)
+            return self._reject(1, reason, sentence.sent, sentence.sent_id, image_id(ref.image_id))
         self.count += 1
         return None
 
-    def _reject(self, count: int, reason: str, detail: str, sent_id: object = "") -> None:
+    def _reject(self, count: int, reason: str, detail: str, sent_id: object = "", image: str = "") -> None:
         for _ in range(count):
-            self.findings.append(Finding(record_key(UNIT, self.count, sent_id), reason, detail))
+            self.findings.append(Finding(record_key(UNIT, self.count, sent_id), reason, detail, image))
             self.count += 1

@@ -113,7 +113,7 @@ class Reading(NamedTuple):
     categories: list[Category]
     texts: list[ImageText]
     rejects: list[Reject]
-    """Their keys say unit, position in the list, and id: `annotations[17] id 42`."""
+    """Their keys say unit, position, id, and image where known: `annotations[17] id 42 of coco/000000000009`."""
     read: dict[str, int]
     """Records read by unit; read = kept + rejects of that unit."""
     annotations: Annotations | None
@@ -134,11 +134,14 @@ class Finding(NamedTuple):
     """Unit, position in its list, and id, as `json_stream.record_key` writes them."""
     reason: str
     detail: str = ""
+    image_id: str = ""
+    """The image that it is about, where the record names one that is known."""
 
     def reject(self, source: str) -> Reject:
-        """The reject of this source."""
+        """The reject of this source; its key ends with the image: `annotations[17] id 42 of coco/000000000009`."""
         unit = self.key.partition("[")[0]
-        return Reject(stage=STAGE, source=source, unit=unit, key=self.key, reason=self.reason, detail=self.detail)
+        key = f"{self.key} of {self.image_id}" if len(self.image_id.split()) == 1 else self.key
+        return Reject(stage=STAGE, source=source, unit=unit, key=key, reason=self.reason, detail=self.detail)
 
 
 def vocabulary_bytes(categories: list[Category]) -> bytes:

@@ -141,18 +141,18 @@ class Regions:
             self._reject(own_id, "unknown_image", f"image {number}")
         elif not segmentation and min((inside := clipped(box, image))[2:]) <= 0:
             reason = "outside_image" if box[2] and box[3] else "empty_mask"
-            self._reject(own_id, reason, f"box {list(box)}, image {image.width} x {image.height}")
+            self._reject(own_id, reason, f"box {list(box)}, image {image.width} x {image.height}", image.image_id)
         elif not text:
-            self._reject(own_id, "empty_text")
+            self._reject(own_id, "empty_text", image_id=image.image_id)
         elif not self._phrases.add(number, text):
-            self._reject(own_id, "duplicate_text", text)
+            self._reject(own_id, "duplicate_text", text, image.image_id)
         else:
             expression = Expression(source=SOURCE, text=text, ordinal=self.read)
             mask = segmentation or rectangle(inside)
             self._spool.add(f"{SOURCE}/{own_id}", image, None, mask, box, expressions=(expression,))
 
-    def _reject(self, own_id: object, reason: str, detail: str = "") -> None:
-        self.findings.append(Finding(record_key(UNIT, self.read, own_id), reason, detail))
+    def _reject(self, own_id: object, reason: str, detail: str = "", image_id: str = "") -> None:
+        self.findings.append(Finding(record_key(UNIT, self.read, own_id), reason, detail, image_id))
 
 
 def _number(group: Group | LooseGroup) -> Any:

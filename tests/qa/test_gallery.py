@@ -17,6 +17,7 @@ from pipelines.qa.page.gallery import card, faults_of, short_id
 from pipelines.qa.page.locating import locate, names_in
 from pipelines.qa.pieces import Piece
 from pipelines.shards.manifest import read_manifest
+from pipelines.sources.spec import Finding
 from schemas.columns import ANNOTATION, IMAGE, REGION, REQUEST
 from tests.qa import builds
 from tests.qa import rows as drawn
@@ -140,6 +141,27 @@ def test_a_key_names_the_region_before_what_stands_at_it() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("key", "names"),
+    [("annotations[3] id 17 of coco/7", ["coco/7"]), ("records[0] of coco/7", ["coco/7"]),
+     ("records[0] id a/b", ["a/b"]), ("annotations[9] id vcr/f@0#3", ["vcr/f@0#3", "vcr/f@0"]),
+     ("annotations[3] id 17", []), ("captions[12]", [])],
+)  # fmt: skip
+def test_a_place_in_a_file_names_its_image(key: str, names: list[str]) -> None:
+    assert names_in(key) == [key, *names]
+
+
+def test_what_ingest_turns_away_is_shown_on_its_picture(tmp_path: pathlib.Path) -> None:
+    left_behind(tmp_path)
+    key = Finding("annotations[3] id 17", "crowd", "", "coco/7").reject("coco").key
+    builds.write_rejects(tmp_path, [("ingest", "coco", "annotations", key, "crowd", "")])
+    found = rejected.examples(str(tmp_path))
+    [made] = rejected.cards(found, locate(str(tmp_path), rejected.all_names(found), []), None)["crowd"]
+    assert made.picture is not None
+    assert (made.picture.width, made.why_not) == (320, "")
+    assert "coco/train2017/7.jpg" in made.picture.note or "no DATA" in made.picture.note
+
+
 def test_cards_of_rejects_have_a_picture_or_say_why_not(tmp_path: pathlib.Path) -> None:
     builds.write(tmp_path)
     left_behind(tmp_path)
@@ -156,7 +178,7 @@ def test_cards_of_rejects_have_a_picture_or_say_why_not(tmp_path: pathlib.Path) 
     assert drawn_regions == {
         "evaluation_split": 1, "empty_mask": 0, "reply_refused": 2, "reply_empty": None, "crowd": None,
     }  # fmt: skip
-    assert "turned away while its file was read" in made["crowd"][0].why_not
+    assert "names no image that is known" in made["crowd"][0].why_not
     assert "not under work/ any more" in made["reply_empty"][0].why_not
     assert facets(made["reply_refused"][0])["kind"] == ["description"]
     assert facets(made["evaluation_split"][0])["source"] == ["refcoco"]

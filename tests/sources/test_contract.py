@@ -85,7 +85,7 @@ def test_what_is_kept_is_there(case: Case, tmp_path: pathlib.Path) -> None:
 @every_case
 def test_rejects_name_what_they_reject(case: Case, tmp_path: pathlib.Path) -> None:
     for reject in ingest(case.source, case.located(), str(tmp_path)).rejects():
-        assert re.fullmatch(rf"{reject.unit}\[\d+\]( id \S+)?", reject.key), reject
+        assert re.fullmatch(rf"{reject.unit}\[\d+\]( id \S+)?( of \S+)?", reject.key), reject
         assert (reject.stage, reject.source) == ("ingest", case.name)
 
 

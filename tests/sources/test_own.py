@@ -59,10 +59,10 @@ def test_images_have_their_captions_and_what_is_absent() -> None:
 
 def test_what_is_not_kept_says_why() -> None:
     assert {key: reason for key, reason in reasons(read("own")).items() if key.startswith(("ann", "expr"))} == {
-        "annotations[3] id 3": "crowd",
+        "annotations[3] id 3 of own/1": "crowd",
         "annotations[4] id 4": "unknown_object",
-        "annotations[6] id 6": "unknown_category",
-        "annotations[7] id 7": "unknown_category",
+        "annotations[6] id 6 of own/1": "unknown_category",
+        "annotations[7] id 7 of own/1": "unknown_category",
         "annotations[8] id 8": "unknown_image",
         "annotations[9] id 9": "empty_mask",
         "expressions[2] id 0": "duplicate_text",
@@ -120,7 +120,7 @@ def test_ids_from_zero_and_a_category_of_id_zero(tmp_path: pathlib.Path) -> None
     ]
     found = reading(tmp_path, {"annotations": annotations, "categories": [{"id": 0, "name": "cup"}]})
     assert [(row["region_id"], row["category"]) for row in rows(found)] == [("own/0", "cup")]
-    assert reasons(found) == {"annotations[1] id 1": "unknown_category"}
+    assert reasons(found) == {"annotations[1] id 1 of own/7": "unknown_category"}
 
 
 def test_a_box_alone_is_not_enough(tmp_path: pathlib.Path) -> None:

@@ -50,7 +50,7 @@ def test_coco_rejects_name_the_field_at_fault() -> None:
     details = {reject.key: reject.detail for reject in read("coco").rejects}
     assert details["annotations[6] id 6"] == "NaN or Infinity is no number - at `$.bbox`"
     assert details["annotations[7] id 7"] == "Expected `array` of length 4 - at `$.bbox`"
-    assert details["annotations[8] id 8"] == "bbox [5.0, 5.0, -2.0, 4.0]"
+    assert details["annotations[8] id 8 of coco/000000000009"] == "bbox [5.0, 5.0, -2.0, 4.0]"
     assert details["annotations[9] id 9"] == "Object missing required field `category_id`"
     assert details["annotations[4] id 4"] == "image_id 777"
     assert details["images[2] id 30"] == "../../etc/passwd"

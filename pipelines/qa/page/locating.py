@@ -37,9 +37,24 @@ class _Region(Record, frozen=True, kw_only=True):
     mask: Mask | None = None
 
 
+_PLACED = re.compile(r"\w+\[\d+\](?: id (?P<own>\S+))?(?: of (?P<image>\S+))?")
+"""A record's place in a raw file, as sources write it: `annotations[17] id 42 of coco/000000000009`."""
+
+
 def names_in(key: str) -> list[str]:
-    """What a key may name, the most exact first: `coco/1015#refcoco:0` is about the region `coco/1015`."""
-    found, rest = [key], key
+    """What a key may name, the most exact first: `coco/1015#refcoco:0` is about the region `coco/1015`.
+
+    Of a place in a file: the record itself where it has an id of ours, and the image.
+    """
+    placed = _PLACED.fullmatch(key)
+    if not placed:
+        return _longer_to_shorter(key)
+    own, image = placed["own"] or "", placed["image"]
+    return [key, *(_longer_to_shorter(own) if _ID.fullmatch(own) else []), *([image] if image else [])]
+
+
+def _longer_to_shorter(name: str) -> list[str]:
+    found, rest = [name], name
     while "#" in rest:
         rest = rest.rpartition("#")[0]
         found.append(rest)

@@ -94,7 +94,7 @@ def _card(reject: Reject, located: Mapping[str, Found], data: str | None) -> Rej
 
 def _why_not(reject: Reject) -> str:
     if reject.stage == "ingest":
-        return "No picture: it was turned away while its file was read, and the key says where it stands there."
+        return "No picture: the record names no image that is known. The key says where it stands in the raw file."
     if reject.stage == "assemble":
         return "No picture: the row that waited for the reply is not under work/ any more."
     return "No picture: neither work/ nor the shards know the region or image that the key names."
