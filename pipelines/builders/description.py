@@ -8,6 +8,7 @@ from pipelines.builders import forms, referred
 from pipelines.builders.forms import Content
 from pipelines.builders.model_kind import ModelKind, Values
 from pipelines.builders.naming import (
+    agreeing,
     box_text,
     place,
     region_name,
@@ -29,11 +30,39 @@ OBJECT_SOURCES = ("coco", "own")
 
 NAMED_OPENINGS = (
     "{thing} can be seen at the {spot} of the picture.",
-    "At the {spot} of the picture there is {thing}.",
-    "The picture shows {thing}, which is at the {spot}.",
+    "At the {spot} of the picture there [is|are] {thing}.",
+    "The picture shows {thing}, which [is|are] at the {spot}.",
+    "There [is|are] {thing} at the {spot} of the picture.",
+    "[This is|These are] {thing}, at the {spot} of the picture.",
+    "One sees {thing} at the {spot} of the picture.",
+    "What one sees at the {spot} of the picture [is|are] {thing}.",
+    "{thing} [has its|have their] place at the {spot} of the picture.",
 )
-OPENINGS = ("It lies at the {spot} of the picture.", "One finds it at the {spot} of the picture.")
+OPENINGS = (
+    "It lies at the {spot} of the picture.",
+    "One finds it at the {spot} of the picture.",
+    "Its place is at the {spot} of the picture.",
+    "It can be seen at the {spot} of the picture.",
+)
 """Of regions without a category."""
+SIZES = (
+    "[It takes|They take] up about {share} percent of the view.",
+    "[It covers|They cover] about {share} percent of the picture.",
+    "About {share} percent of the picture [belongs to it|belong to them].",
+    "Of the whole view, [it fills|they fill] about {share} percent.",
+)
+SMALL = (
+    "[It is small and takes|They are small and take] up little of the view.",
+    "[It covers|They cover] less than a hundredth of the picture.",
+    "[It is|They are] so small that next to nothing of the view is taken up.",
+)
+"""Of what covers less than half a percent."""
+POINTING = (
+    "One could point [it|them] out as {words}.",
+    "Whoever points [it|them] out may say {words}.",
+    "[It|They] could be told from the rest as {words}.",
+    "To lead somebody there, one would say {words}.",
+)
 
 _NAME = re.compile(r"<region[0-9]{1,4}>")
 _ZEROS = re.compile(r"(?<=^<region)0+(?=[0-9])")
@@ -97,17 +126,19 @@ def compose(scene: Scene, regions: Sequence[Region], seed: int) -> Content:
 def _paragraph(scene: Scene, region: Region, seed: int) -> str:
     spot = place(region, scene.width, scene.height)
     share = round(100 * region.area / (scene.width * scene.height))
-    phrases = unique(text.text for text in region.expressions)
-    openings = NAMED_OPENINGS if is_named(region) else OPENINGS
-    opening = stable_choice(openings, seed, KIND, region.region_id).format(
-        thing=with_article(region.category), spot=spot
+    phrases = unique(text.text for text in region.expressions)[:3]
+    forms = [
+        NAMED_OPENINGS if is_named(region) else OPENINGS,
+        SIZES if share else SMALL,
+        *([POINTING] if phrases else []),
+    ]
+    chosen = (stable_choice(form, seed, KIND, number, region.region_id) for number, form in enumerate(forms))
+    words = " or ".join(f'"{phrase}"' for phrase in phrases)
+    thing = with_article(region.category)
+    return " ".join(
+        sentence(agreeing(form, region.category).format(thing=thing, spot=spot, share=share, words=words))
+        for form in chosen
     )
-    size = (
-        f"It takes up about {share} percent of the view." if share else "It is small and takes up little of the view."
-    )
-    words = " or as ".join(f'"{phrase}"' for phrase in phrases[:3])
-    pointing = f" One could point it out as {words}." if words else ""
-    return sentence(f"{opening} {size}{pointing}")
 
 
 MODEL_KIND = ModelKind(KIND, values, forms.PARAGRAPHS, check, compose, referred.choose, referred.tell)

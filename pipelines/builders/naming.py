@@ -10,6 +10,8 @@ _TAG = re.compile(r"<\s*+/?region[^>\n]{0,40}>?", re.IGNORECASE)
 _VOWEL = re.compile(r"hour|heir|(?!uni(?!n)|u[rkt][aeiou]|eu|one)[aeiou]", re.IGNORECASE)
 """Words that start with the sound of a vowel: an hourglass, an umbrella, but a unicycle and a urinal."""
 
+_NUMBERS = re.compile(r"\[([^|\[\]]*)\|([^|\[\]]*)\]")
+
 
 def region_name(number: int) -> str:
     """`<region1>` for 1."""
@@ -47,6 +49,11 @@ def with_article(noun: str) -> str:
     if looks_plural(noun):
         return noun
     return f"an {noun}" if _VOWEL.match(noun) else f"a {noun}"
+
+
+def agreeing(form: str, noun: str) -> str:
+    """A form with `[one|several]` read by the noun's number: "there [is|are]" of a dog, and of scissors."""
+    return _NUMBERS.sub(lambda found: found[2 if looks_plural(noun) else 1], form)
 
 
 def place(region: Region, width: int, height: int) -> str:

@@ -25,6 +25,22 @@ from schemas.records import Message, Region, Sample, Scene
 KIND = "short_form"
 MOST_WORDS = 6
 
+WHAT = (
+    "What is {}?",
+    "Which kind of thing is {}?",
+    "Name {}.",
+    "Which object is {}?",
+    "What is shown in {}?",
+    "What would you call {}?",
+    "Identify {}.",
+)
+WHERE = (
+    "Where in the picture is {}?",
+    "In which part of the picture is {}?",
+    "Where does {} lie in the picture?",
+    "In which part of the picture does one find {}?",
+)
+
 
 def check(content: Content, row: Sample) -> tuple[Message, ...]:
     """Pairs to turns with answers of one short line, whose final full stop is dropped.
@@ -49,10 +65,8 @@ def compose(scene: Scene, regions: Sequence[Region], seed: int) -> Content:
 
 def _about(scene: Scene, region: Region, number: int, seed: int) -> list[tuple[str, str]]:
     name = region_name(number)
-    what = stable_choice(("What is {}?", "Which kind of thing is {}?", "Name {}."), seed, KIND, region.region_id)
-    where = stable_choice(
-        ("Where in the picture is {}?", "In which part of the picture is {}?"), seed, KIND, region.region_id
-    )
+    what = stable_choice(WHAT, seed, KIND, "what", region.region_id)
+    where = stable_choice(WHERE, seed, KIND, "where", region.region_id)
     spot = place(region, scene.width, scene.height)
     named = [(what.format(name), sentence(region.category))] if is_named(region) else []
     return [*named, (where.format(name), sentence(spot))]

@@ -20,6 +20,14 @@ def test_articles(noun: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("noun", "expected"),
+    [("dog", "There is <it>, it has"), ("scissors", "There are <it>, they have"), ("", "There is <it>, it has")],
+)
+def test_verbs_go_with_the_noun(noun: str, expected: str) -> None:
+    assert naming.agreeing("There [is|are] <it>, [it has|they have]", noun) == expected
+
+
+@pytest.mark.parametrize(
     ("count", "expected"),
     [(1, "<region1>"), (2, "<region1> and <region2>"), (4, "<region1>, <region2>, <region3> and <region4>")],
 )

@@ -1,5 +1,7 @@
 """The template's own rows: always in the form that is asked of a model, and a function of scene and seed alone."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from schemas.records import Built, Scene
 from tests.builders import rules
 from tests.builders.beach import KINDS, SOURCES, beach, context, elsewhere, scenes
 from tests.builders.both_forms import composed
-from tests.factories import pairs
+from tests.factories import pairs, region, says, scene, text
 from tests.properties import quick
 
 
@@ -56,6 +58,30 @@ def test_the_seed_alone_varies_the_wording(kind: str) -> None:
     texts = {seed: str(BUILDERS[kind](beach(), context(seed=seed)).samples[0].messages) for seed in range(8)}
     assert texts == {seed: str(BUILDERS[kind](beach(), context(seed=seed)).samples[0].messages) for seed in range(8)}
     assert len(set(texts.values())) > 1
+
+
+WRONG = re.compile(
+    r"\b(an? scissors|scissors (is|has)|(there|this) is scissors|is scissors|it (takes|covers|is))\b|\ban? an? |\ba [aeiou]|\ban [^aeiou]|[][|{}]",
+    re.IGNORECASE,
+)
+"""What no sentence about scissors or an apple says."""
+
+
+@pytest.mark.parametrize("kind", ["description", "conversation"])
+@pytest.mark.parametrize("name", ["scissors", "apple", "dog"])
+def test_sentences_go_with_the_noun(kind: str, name: str) -> None:
+    wrong = (
+        WRONG
+        if name == "scissors"
+        else re.compile(r"\b(an? an?|a [aeiou]|an [^aeiou]|are|have|they|them)\b|[][|{}]", re.I)
+    )
+    texts = set()
+    for seed in range(40):
+        one = scene([region(1, name, (4, 6, 30, 20), expressions=says("left one"))], [text("A picture.")])
+        (made,) = BUILDERS[kind](one, context(seed=seed)).samples
+        texts |= {answer for _, answer in pairs(made)}
+    assert len(texts) > 4
+    assert [said for said in texts if wrong.search(said)] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

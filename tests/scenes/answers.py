@@ -22,6 +22,19 @@ Turn = tuple[str, str]
 """Question and answer."""
 
 REGION = re.compile(r"<region(\d+)>")
+_PLACED = (
+    "NAME (?:is|shows) THING at the SPOT of the picture.", "At the SPOT of the picture, NAME (?:is|shows) THING.",
+    "NAME, at the SPOT of the picture, (?:is|shows) THING.",
+    "NAME (?:is|shows) THING, and (?:it lies|they lie) at the SPOT of the picture.",
+)  # fmt: skip
+PLACED = [
+    re.compile(
+        form.replace(".", r"\.").replace("NAME", r"(?P<name><region\d+>)").replace("THING", r"(?P<thing>[a-z ]+)")
+        .replace("SPOT", r"(?P<spot>(?:upper |lower )?(?:left|right)|top|bottom|middle)")
+    )
+    for form in _PLACED
+]  # fmt: skip
+"""What conversations say of a region's name and place."""
 FULL_NAMES = {"l": "left", "r": "right", "f": "front", "b": "back", "u": "upper"}
 PART_IMAGENET = {"wheel": "tyre", "cap": "mouth"}
 
@@ -125,8 +138,8 @@ def _description(truth: Truth, row: Row, turn: Turn, named: Named, boxes: Boxes)
     share = re.search(r"(\d+) percent", rest)
     area = 100 * known.what.one.area / (row["width"] * row["height"])
     return (
-        bool(re.search(rf"\b[Aa]n? {known.what.one.category}\b", rest))
-        and f"at the {spot(boxes[name[0]], row)}" in rest.lower()
+        bool(re.search(rf"\b{_with_article(known.what.one.category)}\b", rest, re.IGNORECASE))
+        and re.findall(r"\bat the (.+?)(?: of the picture|[.,])", rest.lower()) == [spot(boxes[name[0]], row)]
         and abs((int(share[1]) if share else 0) - area) < 1.5
         and all(_points_out(known, phrase) for phrase in phrases)
     )
@@ -144,22 +157,28 @@ def spot(box: list[float], row: Row) -> str:
 
 def _conversation(truth: Truth, row: Row, turn: Turn, named: Named, boxes: Boxes) -> bool:
     question, answer = turn
-    if question.startswith("Which takes up more"):
+    if len(set(REGION.findall(question))) == 2:
         areas = [named[f"<region{number}>"].what.one.area for number in (1, 2)]
         larger = re.match(r"<region(\d)> takes up more", answer)
         return abs(areas[0] - areas[1]) < 60 or (larger is not None and areas[int(larger[1]) - 1] == max(areas))
     known = _about(turn, named)
-    if question.startswith("Which words"):
+    if re.search(r"\b(words|point out|say so that somebody finds)\b", question):
         return _points_out(known, answer)
-    found = re.fullmatch(r"(<region\d+>) is an? (.+) at the (.+) of the picture\.", answer)
-    return found is not None and named[found[1]] is known and found[2] == known.what.one.category and (
-        found[3] == spot(boxes[found[1]], row)
-    )  # fmt: skip
+    found = next((match for form in PLACED if (match := form.fullmatch(answer))), None)
+    if found is None or named[found["name"]] is not known:
+        return False
+    told = (found["thing"], found["spot"])
+    return told == (_with_article(known.what.one.category), spot(boxes[found["name"]], row))
+
+
+def _with_article(category: str) -> str:
+    """No name of the scenes sounds otherwise than it is written, or is a plural."""
+    return f"an {category}" if category[0] in "aeiou" else f"a {category}"
 
 
 def _short_form(truth: Truth, row: Row, turn: Turn, named: Named, boxes: Boxes) -> bool:
     known, answer = _about(turn, named), turn[1].lower()
-    if turn[0].startswith(("Where", "In which")):
+    if "picture" in turn[0]:
         return any(answer == spot(boxes[name], row) for name in named if named[name] is known)
     return answer == known.what.one.category
 
