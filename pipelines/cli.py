@@ -2,9 +2,11 @@
 
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import msgspec
@@ -50,6 +52,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 BEAM = cli_files.BEAM
+_PATHS = ("--data", "--out", "--to", "--recipe", "--fiftyone")
+"""Options that name a folder or file."""
 INTERRUPTED = 130
 """Exit status of what Ctrl-C ends, as shells have it."""
 
@@ -257,6 +261,8 @@ def main() -> None:
     """Entry point: errors that a user can mend are shown without a traceback."""
     _quiet_libraries()
     try:
+        for path in _remote_paths(sys.argv[1:]):
+            storage.require_reachable(path)
         app()
     except OspreyDataError as error:
         console.fail(error)
@@ -270,6 +276,14 @@ def main() -> None:
         if ended.code == INTERRUPTED:  # so Typer passes on Ctrl-C
             _interrupted()
         raise
+
+
+def _remote_paths(words: list[str]) -> Iterator[str]:
+    """Folders and files that the command names by a URL; what goes to Beam or names a database is none."""
+    for before, word in pairwise(["", *words]):
+        option, _, value = word.partition("=") if word.startswith("--") else (before, "", word)
+        if re.match(r"\w+://", value) and (option in _PATHS or not option.startswith("--")):
+            yield value
 
 
 def _interrupted() -> NoReturn:

@@ -23,6 +23,7 @@ from schemas.errors import BuildError
 from schemas.keys import SLOTS
 
 ROW_GROUP = 8192
+_REACH = "Look whether it is spelled right, the network is there, and its keys are in the environment; or copy it here."
 
 
 def join(root: str, *parts: str) -> str:
@@ -39,6 +40,19 @@ def exists(path: str) -> bool:
     """Whether a file or folder is there."""
     fs, name = fsspec.url_to_fs(path)
     return bool(fs.exists(name))
+
+
+def require_reachable(path: str) -> None:
+    """Raise BuildError where the file system of a URL cannot be asked: no network, no key, a library is missing."""
+    try:
+        fs, name = fsspec.url_to_fs(path)
+        fs.info(name)
+    except FileNotFoundError:
+        return  # it can be asked; what has to be there is the command's affair
+    except Exception as error:  # every file system has errors of its own
+        offline = path.startswith("hf://") and os.environ.get("HF_HUB_OFFLINE") not in (None, "", "0")
+        hint = "The Hub is asked only with HF_HUB_OFFLINE=0 in the environment." if offline else _REACH
+        raise BuildError(f"{path} cannot be reached: {error}", hint=hint) from error
 
 
 def list_files(folder: str, suffix: str = "") -> list[str]:

@@ -277,7 +277,7 @@ def test_export_to_where_nothing_can_be_written(once: pathlib.Path, tmp_path: pa
 def test_unknown_words(once: pathlib.Path, tmp_path: pathlib.Path, osprey_data: Run) -> None:
     assert "no format" in osprey_data("export", once, "--to", tmp_path, "--format", "yaml").err
     assert "no rows of mask_text" in osprey_data("export", once, "--to", tmp_path, "--kinds", "mask_text").err
-    assert "no build has finished" in osprey_data("export", tmp_path, "--to", tmp_path / "x").err
+    assert "is no build" in osprey_data("export", tmp_path, "--to", tmp_path / "x").err
     said = osprey_data("import", tmp_path / "x.json", "--data", tmp_path, "--out", tmp_path / "o", "--kind", "nonsense")
     assert "no kind" in said.err
     nothing = osprey_data("import", tmp_path / "osprey_conversation.json", "--data", tmp_path, "--out", tmp_path / "o")

@@ -93,3 +93,44 @@ def test_sample_into_a_file(tmp_path: pathlib.Path, osprey_data: Run) -> None:
     ran = osprey_data("sample", tmp_path / "Makefile")
     assert ran.code == 1
     assert "Makefile is no folder to write to" in ran.err
+
+
+REMOTE = {
+    "no such protocol": ("zzz://a/b", "cannot be reached: Protocol not known: zzz"),
+    "no library": ("gs://a/b", "cannot be reached: Please install gcsfs"),
+    "no network": ("hf://datasets/a/b", "HF_HUB_OFFLINE=0"),
+}
+
+
+@pytest.mark.parametrize("command", [
+    ("build", "--out", "out", "--data"), ("build", "--data", ".", "--out"), ("plan", "--data", ".", "--recipe"),
+    ("report",), ("validate",), ("diff", "out"), ("show",), ("export", "--to", "out"), ("export", "out", "--to"),
+])  # fmt: skip
+@pytest.mark.parametrize("why", REMOTE)
+def test_what_cannot_be_reached(
+    command: tuple[str, ...], why: str, osprey_data: Run, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    if why == "no library":
+        monkeypatch.setitem(sys.modules, "gcsfs", None)
+    url, said = REMOTE[why]
+    ran = osprey_data(*command, url)
+    assert ran.code == 1
+    assert url in ran.err
+    assert " ".join(said.split()) in " ".join(ran.err.split())
+    assert "Traceback" not in ran.said
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_goes_to_beam_or_names_a_database_is_not_asked(osprey_data: Run, tmp_path: pathlib.Path) -> None:
+    ran = osprey_data(
+        "build", "--data", tmp_path / "none", "--out", tmp_path / "out", "--replies", "zzz://host/db",
+        "--temp_location=zzz://bucket",
+    )  # fmt: skip
+    assert "no data folder" in ran.err
+
+
+def test_a_remote_folder_that_is_not_there_is_the_commands_affair(osprey_data: Run) -> None:
+    assert "no folder memory://nothing/here" in osprey_data("report", "memory://nothing/here").err
