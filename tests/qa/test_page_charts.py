@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipelines.qa.figures.records import Distribution, Figures, KindFigures, Name, Vanishing, Vocabulary
 from pipelines.qa.page.charts import Mark, curve, histogram, ranges, spark
-from pipelines.qa.page.panels import levels, openings, panels, shapes, vocabularies, yes_no
+from pipelines.qa.page.panels import levels, openings, panels, shapes, tail_sentence, vocabularies, yes_no
 from pipelines.qa.page.wording import BLANK, fine_percent, short
 
 WORDS = Distribution(
@@ -98,3 +98,14 @@ def test_short_numbers() -> None:
         "0", "3", "2.5", "0.012", "950", "1.2K", "1M", "3M",
     ]  # fmt: skip
     assert [fine_percent(n).replace(BLANK, " ") for n in (0.5, 0.000061, 0)] == ["50 %", "0.0061 %", "0 %"]
+
+
+def test_figures_say_what_they_count() -> None:
+    one = Distribution(edges=(0, 2), counts=(4,), number=4, low=1, median=1, high=1)
+    found = Vocabulary(distinct=1, total=4, top=(Name(name="dog", count=4),))
+    kind = KindFigures(rows=4, turns_per_row=one, tokens=one)
+    figures = Figures(regions_per_image=one, categories=found, kinds={"mask_text": kind})
+    assert panels(figures)[0].says.startswith("4 pictures with regions: least 1")
+    [line] = shapes(figures)
+    assert next((cell.median, cell.range) for cell in line.cells if cell) == ("", "always 1")
+    assert tail_sentence(vocabularies(figures)[0]).startswith("1 names, 4 distinct regions")

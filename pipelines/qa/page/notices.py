@@ -33,7 +33,7 @@ def _drawn(report: Report) -> list[Notice]:
     rows, whole = report.drawn_rows, report.figures.rows
     share = "All rows rest" if rows == whole else f"{rows:,} of {whole:,} rows rest"
     says = (
-        f"{share} on scenes that `osprey-data sample` drew ({listed(report.sample_scenes)}). Pictures, regions and"
+        f"{share} on scenes that osprey-data sample drew ({listed(report.sample_scenes)}). Pictures, regions and"
         " captions are made up: they show what a build does, and are not the data sets whose names they bear."
     )
     return [Notice("drawn", "Drawn sample scenes, no photographs", says)]

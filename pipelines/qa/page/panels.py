@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from pipelines.qa.figures.records import Distribution, Figures, KindFigures, Vanishing, Vocabulary
 from pipelines.qa.page.charts import Mark, Write, curve, histogram, ranges, spark
-from pipelines.qa.page.wording import BLANK, fine_percent, percent, short
+from pipelines.qa.page.wording import BLANK, fine_percent, percent, plain, short
 from pipelines.qa.results import LeakLine
 
 _TOP = 20
@@ -37,7 +37,7 @@ class Measure(NamedTuple):
 MEASURES = (
     Measure("regions_per_row", "regions a row", short), Measure("turns_per_row", "pairs a row", short),
     Measure("question_words", "words of a question", short), Measure("answer_words", "words of an answer", short),
-    Measure("tokens", "tokens a row", short), Measure("area_share", "area of a mask", fine_percent),
+    Measure("tokens", "tokens a row", plain), Measure("area_share", "area of a mask", fine_percent),
 )  # fmt: skip
 
 
@@ -102,15 +102,21 @@ class Yes(NamedTuple):
 def panels(figures: Figures) -> list[Panel]:
     """Histograms of the whole build."""
     made = [
-        _panel("Regions of a picture", figures.regions_per_image, "distinct regions of all kinds together", short),
-        _panel("Area of a mask, in pixels", figures.area_px, "of the picture in its own size", short),
-        _panel("Area of a mask, of its picture", figures.area_share, "", fine_percent),
+        _panel(
+            "Regions of a picture",
+            figures.regions_per_image,
+            ("pictures with regions", "a region that several rows show counts once"),
+            short,
+        ),
+        _panel("Area of a mask, in pixels", figures.area_px, ("distinct regions", "in the picture's own size"), short),
+        _panel("Area of a mask, of its picture", figures.area_share, ("distinct regions", ""), fine_percent),
         _tokens(figures),
     ]
     return [panel for panel in made if panel.chart]
 
 
-def _panel(title: str, found: Distribution, says: str, write: Write) -> Panel:
+def _panel(title: str, found: Distribution, says: tuple[str, str], write: Write) -> Panel:
+    """`says` is what is counted, and what else there is to know."""
     known = [
         ("least", found.low),
         (f"5{BLANK}% below", found.p05),
@@ -118,7 +124,7 @@ def _panel(title: str, found: Distribution, says: str, write: Write) -> Panel:
         ("most", found.high),
     ]
     told = ", ".join(f"{words} {write(value)}" for words, value in known if value is not None)
-    about = "; ".join(filter(None, [f"{found.number:,} in all", told, says]))
+    about = "; ".join(filter(None, [f"{found.number:,} {says[0]}: {told}", says[1]]))
     return Panel(title, f"{about}.", histogram(found, title, write))
 
 
@@ -142,8 +148,10 @@ def _cell(measure: Measure, kind: str, figures: KindFigures) -> Spark | None:
     chart = spark(found, f"{kind}: {measure.head}", measure.write)
     if not chart:
         return None
-    ends = [measure.write(one) for one in (found.low, found.high) if one is not None]
-    return Spark(chart, "" if found.median is None else measure.write(found.median), " to ".join(dict.fromkeys(ends)))
+    ends = list(dict.fromkeys(measure.write(one) for one in (found.low, found.high) if one is not None))
+    if len(ends) == 1:
+        return Spark(chart, "", f"always {ends[0]}")
+    return Spark(chart, "" if found.median is None else measure.write(found.median), " to ".join(ends))
 
 
 def yes_no(figures: Figures) -> list[Yes]:
@@ -215,4 +223,5 @@ def tail_sentence(words: Words) -> str:
     found = words.found
     head = sum(count for _, count, _ in words.top)
     share = percent(head / found.total) if found.total else "-"
-    return f"{found.distinct:,} distinct, {found.total:,} in all; the first {len(words.top)} make {share}"
+    counted = "answers that name them" if words.one == "attribute" else "distinct regions"
+    return f"{found.distinct:,} names, {found.total:,} {counted}; the first {len(words.top)} make {share}"

@@ -27,6 +27,7 @@ from pipelines.qa.page.overview import (
     totals,
     writers,
 )
+from pipelines.qa.provenance import source_lines
 from pipelines.qa.results import Report
 from pipelines.shards.manifest import Manifest, costs, read_manifest
 
@@ -58,6 +59,7 @@ def render(manifest: Manifest, report: Report, gallery: Exhibits) -> str:
     return environment().get_template("report.html").render(
         manifest=manifest, report=report, figures=figures, totals=totals(manifest, figures),
         tolerated=tolerated(report), recipe=recipe, notices=notices(manifest, report), states=states(report),
+        titles={line.name: line.title for line in source_lines(figures, manifest)},
         kinds=kind_lines(manifest, figures), reasons=reason_lines(manifest.ledger), writers=writers(figures),
         costs=costs(manifest), groups=checks, findings=findings(checks), panels=panels.panels(figures),
         measures=panels.MEASURES, shapes=panels.shapes(figures), yes_no=panels.yes_no(figures),
