@@ -164,7 +164,7 @@ def _folder(url: str, what: str, hint: str) -> tuple[Any, str]:
     try:
         fs, path = fsspec.url_to_fs(url)
         found = fs.isdir(path)
-    except (ImportError, ValueError, OSError) as error:
+    except Exception as error:  # a library is missing, no network, no key: every file system has errors of its own
         raise ShardError(f"{url}: cannot be opened: {_line(error)}", hint=hint) from error
     if not found:
         raise ShardError(f"{url}: there is no such {what}", hint=hint)

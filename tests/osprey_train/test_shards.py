@@ -190,3 +190,15 @@ def test_a_place_that_cannot_be_reached(small_shards: pathlib.Path, url: str, mo
         Shards(url)
     with pytest.raises(ShardError, match=f"{url}: cannot be opened"):
         Shards(str(small_shards / "OUT"), url)
+
+
+def test_a_file_system_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoNetwork(Exception):
+        """As HTTP libraries raise, and no OSError."""
+
+    def fail(*_: object) -> None:
+        raise NoNetwork("Name or service not known")
+
+    monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.isdir", fail)
+    with pytest.raises(ShardError, match="memory://a: cannot be opened: Name or service not known"):
+        kinds_in("memory://a")
