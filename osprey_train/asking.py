@@ -21,6 +21,8 @@ from schemas.records import Mask
 
 SHORT_KINDS = ("mask_text", "short_form", "part_category", "part_attribute", "positive_negative")
 """Kinds whose answers are a word or a short phrase."""
+OFFSETS = 16
+"""Ways to move masks on that are tried: one region may be asked about twice, in questions half the topic apart."""
 PICTURES = "Give as --images the folder of the raw data, with the pictures that the shards were built from."
 _region = re.compile(r"<region(\d+)>")
 
@@ -100,14 +102,25 @@ def by_topic(found: Iterable[Question]) -> dict[str, list[Question]]:
 
 
 def shuffled(found: Sequence[Question]) -> list[Mask]:
-    """For each question the mask of another one of its topic: the one half the topic further on, mostly of another
-    picture. So the masks as a whole are the same, and only which belongs to which question is lost."""
-    groups = by_topic(found)
-    given = {
-        name: iter([group[(at + (len(group) + 1) // 2) % len(group)].mask for at in range(len(group))])
-        for name, group in groups.items()
-    }
+    """For each question the mask of another one of its topic, of another picture wherever that can be. The masks of a
+    topic as a whole are the same, and only which belongs to which question is lost.
+
+    A mask may show another region of the same name; that is part of what this control measures.
+    """
+    given = {name: iter(_turned(group)) for name, group in by_topic(found).items()}
     return [next(given[question.topic]) for question in found]
+
+
+def _turned(group: Sequence[Question]) -> list[Mask]:
+    """The masks, all moved on by about half the questions: by as many as meet the fewest questions of their picture."""
+    count = len(group)
+
+    def own(step: int) -> int:
+        return sum(group[(at + step) % count].image_id == one.image_id for at, one in enumerate(group))
+
+    half = (count + 1) // 2
+    step = min((step for step in range(half, half + OFFSETS) if step % count or count == 1), key=own)
+    return [group[(at + step) % count].mask for at in range(count)]
 
 
 @torch.no_grad()

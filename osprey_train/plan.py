@@ -1,6 +1,6 @@
 """What a run does: its data, in which order, in what portions, and what makes it the run that it is."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from transformers import TrainingArguments
@@ -27,8 +27,8 @@ class Plan(NamedTuple):
     seed: int
     rank: int
     world: int
-    sharded_by: Literal["nothing", "FSDP", "DeepSpeed"] = "nothing"
-    """Which writes checkpoints that no other can read."""
+    sharded_by: str = "nothing"
+    """FSDP, or DeepSpeed in so many processes: what alone can read the checkpoints."""
 
     @property
     def accumulation(self) -> int:

@@ -19,7 +19,7 @@ from osprey_train import card, checkpoints, console, preflight
 from osprey_train.data.order import Order
 from osprey_train.data.shards import Shards
 from osprey_train.model import OspreyForConditionalGeneration, OspreyProcessor
-from osprey_train.model.loading import load
+from osprey_train.model.loading import load, read_json
 from osprey_train.plan import Plan, arguments, identity_of
 from osprey_train.presets import PRESETS, Preset, new_model, preset
 from osprey_train.stages import Stage
@@ -67,11 +67,13 @@ class Settings:
 def run(settings: Settings) -> int:
     """Train as the settings say; gives the signal that stopped the run, or 0."""
     preflight.check_output(settings.output, settings.resume)
-    if (settings.output / RECORD).exists():
-        console.say(f"{settings.output} is finished already")
-        return 0
     plan = make_plan(settings)
     identity = identity_of(plan)
+    if (settings.output / RECORD).exists():
+        finished = read_json(settings.output / RECORD)
+        preflight.check_identity(finished.get("identity") or {}, identity, settings.output)
+        console.say(f"{settings.output} is finished already")
+        return 0
     checkpoint = find_checkpoint(settings, identity) if settings.resume else None
     disable_progress_bar()  # of transformers, for its own files
     set_seed(plan.seed)
@@ -112,6 +114,12 @@ def make_plan(settings: Settings) -> Plan:
         order = Order(shards.group_rows, stage.weights, settings.seed)
     except ValueError as error:
         raise TrainingError(str(error), hint="--weights KIND=NUMBER, from 0 on") from error
+    if not (stage.learning_rate > 0 and math.isfinite(stage.learning_rate)):
+        raise TrainingError(
+            f"a learning rate of {stage.learning_rate:g} teaches nothing", hint="--learning-rate above 0; see --list."
+        )
+    if not math.isfinite(stage.epochs):
+        raise TrainingError(f"{stage.epochs:g} epochs have no end", hint="--epochs N, or --max-steps N.")
     if not order.epoch_rows * stage.epochs:
         raise TrainingError("there is no row to train on", hint="No rows in the shards, or --epochs or --weights 0.")
     return Plan(
@@ -125,7 +133,7 @@ def make_plan(settings: Settings) -> Plan:
         seed=settings.seed,
         rank=console.rank(),
         world=world,
-        sharded_by="FSDP" if settings.fsdp else "DeepSpeed" if settings.deepspeed else "nothing",
+        sharded_by="FSDP" if settings.fsdp else f"DeepSpeed in {world} processes" if settings.deepspeed else "nothing",
     )
 
 

@@ -107,7 +107,7 @@ def train(
 
     using = running.preset_of(preset, init)
     changes: dict[str, Any] = {"epochs": epochs, "batch": batch, "learning_rate": learning_rate}
-    changes |= {"kinds": tuple(kind.strip() for kind in kinds.split(",") if kind.strip()) or None}
+    changes |= {"kinds": tuple(dict.fromkeys(kind.strip() for kind in kinds.split(",") if kind.strip())) or None}
     changes |= {"weights": weights_of(weights or []) or None}
     given = {name: value for name, value in changes.items() if value is not None}
     chosen = stage_of(stage, using.per_stage.get(stage, {}), given)

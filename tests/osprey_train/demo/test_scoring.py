@@ -77,6 +77,15 @@ def test_shuffled_masks_stay_in_their_topic_and_belong_to_other_pictures() -> No
         assert all(mine != other for mine, other in zip(own, given, strict=True))
 
 
+def test_a_region_asked_about_twice_is_not_given_its_own_mask() -> None:
+    """As where two kinds ask for the same names: the second half of a topic has the pictures of the first."""
+    found = [question("a", number % 20, str(number % 20)) for number in range(40)]
+    masks = asking.shuffled(found)
+    assert sorted(mask.counts for mask in masks) == sorted(one.mask.counts for one in found)
+    assert all(one.mask != mask for one, mask in zip(found, masks, strict=True))
+    assert asking.shuffled(found[:1]) == [found[0].mask]
+
+
 def test_a_sample_of_each_topic_is_the_same_every_time() -> None:
     found = [question("ab"[number % 3 == 0], number) for number in range(30)]
     few = asking.sample(found, 5)

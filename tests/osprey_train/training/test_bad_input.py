@@ -31,6 +31,9 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     ({"deepspeed": __file__}, "DeepSpeed, which is not installed", "pip install deepspeed"),
     ({"fsdp": "on"}, "--fsdp", "torchrun"),
     ({"weights": "mask_text=inf"}, "finite", "--weights"),
+    ({"learning_rate": 0}, "a learning rate of 0 teaches nothing", "--learning-rate"),
+    ({"learning_rate": "inf"}, "a learning rate of inf", "--learning-rate"),
+    ({"epochs": "inf", "max_steps": None}, "inf epochs have no end", "--max-steps"),
     ({"epochs": 0}, "no row to train on", "--epochs"),
     ({"image_size": 128, "pooling": "area"}, "--image-size, --pooling: only for a new model", "Leave out"),
     ({"init": None, "image_size": 100}, "no multiple of 32", "256"),
@@ -81,6 +84,13 @@ def test_a_run_that_is_there_already(world: pathlib.Path, tmp_path: pathlib.Path
     finished = osprey_train(*flags(world, tmp_path / "run", max_steps=2, resume=True))
     assert finished.code == 0
     assert "is finished already" in finished.out
+    other = osprey_train(*flags(world, tmp_path / "run", max_steps=4, resume=True))
+    assert other.code == 1
+    assert "belongs to a run with other settings: steps was 2, now 4" in other.err
+    twice = osprey_train(
+        *flags(world, tmp_path / "run", max_steps=2, resume=True, kinds="mask_text,conversation,mask_text")
+    )
+    assert twice.code == 0, twice.err
 
 
 @pytest.mark.parametrize(
