@@ -124,7 +124,11 @@ def load_language(name: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A causal language model and its tokenizer, from a folder or the hub."""
     try:
         model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
+        if isinstance(model, OspreyForConditionalGeneration):
+            raise ModelError(f"{name} is an Osprey model, not a language model", hint="Start from it by --init.")
         return model, AutoTokenizer.from_pretrained(name)
+    except ModelError:
+        raise
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"the language model {name} could not be loaded: {str(error).splitlines()[0]}",

@@ -72,6 +72,13 @@ def test_a_checkpoint_of_another_architecture(world: pathlib.Path, tmp_path: pat
     assert "a model of type 'llama', not 'osprey'" in ran.err
 
 
+def test_an_osprey_model_as_language_model(world: pathlib.Path, tmp_path: pathlib.Path, osprey_train: Run) -> None:
+    ran = osprey_train(*flags(world, tmp_path / "run", init=None, language=world / "model"))
+    assert ran.code == 1
+    assert "is an Osprey model, not a language model" in ran.err
+    assert "--init" in ran.err
+
+
 def test_a_run_that_is_there_already(world: pathlib.Path, tmp_path: pathlib.Path, osprey_train: Run) -> None:
     assert osprey_train(*flags(world, tmp_path / "run", max_steps=2)).code == 0
     again = osprey_train(*flags(world, tmp_path / "run", max_steps=2))
