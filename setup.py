@@ -18,6 +18,7 @@ setup(
     package_data={
         "prompts": ["*.j2", "*/*", "*/*/*"],
         "pipelines": ["recipes/*.yaml", "qa/templates/*", "qa/suite/templates/*"],
+        "osprey_train": ["*.json", "*.yaml"],
     },
     install_requires=[
         "apache-beam>=2.77",

@@ -102,10 +102,11 @@ def by_topic(found: Iterable[Question]) -> dict[str, list[Question]]:
 
 
 def shuffled(found: Sequence[Question]) -> list[Mask]:
-    """For each question the mask of another one of its topic, of another picture wherever that can be. The masks of a
-    topic as a whole are the same, and only which belongs to which question is lost.
+    """For each question the mask of another one of its topic. The masks of a topic as a whole are the same, and only
+    which belongs to which question is lost.
 
-    A mask may show another region of the same name; that is part of what this control measures.
+    All move on by one number of questions, chosen of `OFFSETS` so that few get a mask of their own picture; some may.
+    A mask may also show another region of the same name: that is part of what this control measures.
     """
     given = {name: iter(_turned(group)) for name, group in by_topic(found).items()}
     return [next(given[question.topic]) for question in found]

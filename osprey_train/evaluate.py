@@ -39,8 +39,9 @@ def evaluate(
 ) -> None:
     """Ask the short questions of held-out rows, one by one, and compare with the rows' own answers.
 
-    `exact` is the share of equal answers, SS the similarity of SentenceBERT, S-IoU that of the words. `chance` is what
-    always giving the most frequent answer scores; `shuffled`, what the model scores with the masks of other regions.
+    `exact` is the share of equal answers, `balanced` its mean over the labels; SS the similarity of SentenceBERT, S-IoU
+    that of the words. `chance` is what always giving the most frequent answer scores; `shuffled`, what the model scores
+    with the masks of other regions.
 
     Try it: osprey-eval --model runs/stage3 --data out/data --images scenes
     """
@@ -125,6 +126,7 @@ def _line(name: str, result: "Result") -> dict[str, object]:
         "asked": f"{result.questions:,}",
         "exact": f"{right.exact:.1%}",
         "95 %": f"{100 * right.low:.0f} to {100 * right.high:.0f}",
+        "balanced": f"{right.balanced:.1%}",
         "shuffled": f"{wrong.exact:.1%}" if wrong else "",
         "chance": f"{result.chance:.1%}",
         "uniform": f"{result.uniform:.1%}",

@@ -34,6 +34,8 @@ class Score(Record, frozen=True, kw_only=True):
     low: float
     high: float
     """Ends of the 95 % confidence interval of `exact` (Wilson's, as if the questions were independent)."""
+    balanced: float
+    """Mean over the labels of `exact` among the questions with that label (class-balanced accuracy)."""
     ss: float
     """Mean cosine of the all-MiniLM-L6-v2 embeddings of answer and label."""
     s_iou: float
@@ -88,12 +90,15 @@ def embedded(texts: Iterable[str]) -> dict[str, npt.NDArray[np.float32]]:
 
 def score(pairs: Sequence[tuple[str, str]], vectors: Vectors) -> Score:
     """The score of answers: pairs of what was said and the label."""
-    exact = sum(normalised(said) == normalised(label) for said, label in pairs) / len(pairs)
+    found = [(normalised(said), normalised(label)) for said, label in pairs]
+    asked, right = Counter(label for _, label in found), Counter(label for said, label in found if said == label)
+    exact = right.total() / len(pairs)
     low, high = interval(exact, len(pairs))
     return Score(
         exact=exact,
         low=low,
         high=high,
+        balanced=sum(right[label] / count for label, count in asked.items()) / len(asked),
         ss=sum(float(vectors[said] @ vectors[label]) for said, label in pairs) / len(pairs),
         s_iou=sum(word_iou(said, label) for said, label in pairs) / len(pairs),
     )

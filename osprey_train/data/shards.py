@@ -24,6 +24,7 @@ KINDS: tuple[str, ...] = get_args(Kind)
 _NAME = re.compile(r"(?P<split>\w+)-(?P<number>\d+)-of-(?P<count>\d+)\.parquet")
 _BUILD = "Give the folder `data` of a finished build (`osprey-data build --out OUT` writes OUT/data)."
 _AGAIN = "Copy the file again, or run `osprey-data assemble` to write it again."
+_ONLINE = "Say HF_HUB_OFFLINE=0 before the command (without it nothing is fetched), or copy the folder to a disk."
 _THREADS = 16
 _AFTER_FOOTER = 8
 """Bytes: its length, and Parquet's mark."""
@@ -163,8 +164,12 @@ def _folder(url: str, what: str, hint: str) -> tuple[Any, str]:
     """File system and path of a folder that is there."""
     try:
         fs, path = fsspec.url_to_fs(url)
-        found = fs.isdir(path)
+        found = fs.isdir(path) or fs.info(path)["type"] == "directory"  # `isdir` does not tell why not
+    except (FileNotFoundError, NotADirectoryError):
+        found = False
     except Exception as error:  # a library is missing, no network, no key: every file system has errors of its own
+        if type(error).__name__ == "OfflineModeIsEnabled":  # of huggingface_hub, which need not be loaded for it
+            raise ShardError(f"{url}: the hub is not asked while HF_HUB_OFFLINE is set", hint=_ONLINE) from error
         raise ShardError(f"{url}: cannot be opened: {_line(error)}", hint=hint) from error
     if not found:
         raise ShardError(f"{url}: there is no such {what}", hint=hint)

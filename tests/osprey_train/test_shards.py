@@ -192,6 +192,26 @@ def test_a_place_that_cannot_be_reached(small_shards: pathlib.Path, url: str, mo
         Shards(str(small_shards / "OUT"), url)
 
 
+def test_the_hub_is_not_asked_where_it_may_not_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ShardError, match="hf://datasets/a/b: the hub is not asked") as caught:
+        kinds_in("hf://datasets/a/b")
+    assert "HF_HUB_OFFLINE=0" in caught.value.hint
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), ConnectionError("no route to host")])
+def test_why_a_folder_cannot_be_looked_at(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+    """`isdir` is False for these, as it is for a folder that is not there."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.info", fail)
+    monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.isdir", lambda *_: False)
+    with pytest.raises(ShardError, match=r"memory://a: cannot be opened: .*(denied|route)"):
+        kinds_in("memory://a")
+
+
 def test_a_file_system_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     class NoNetwork(Exception):
         """As HTTP libraries raise, and no OSError."""

@@ -59,6 +59,7 @@ def test_results_tell_chance_and_both_kinds_of_masks() -> None:
     assert (colour.questions, colour.pictures, colour.labels, colour.most_frequent) == (4, 3, 3, "red")
     assert (colour.chance, colour.uniform) == (0.5, pytest.approx(1 / 3))
     assert (colour.right.exact, colour.shuffled.exact) == (0.75, 0.25)
+    assert (colour.right.balanced, colour.shuffled.balanced) == (pytest.approx(2.5 / 3), pytest.approx(0.5 / 3))
     assert colour.right.s_iou == 0.75
     assert 0.75 < colour.right.ss < 1.0
     assert category.shuffled is None
