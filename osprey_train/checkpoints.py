@@ -21,6 +21,8 @@ from schemas.errors import TrainingError
 
 RECORD = "osprey_checkpoint.json"
 SAVING = ".saving-"
+SHARDS_OF = "shards of "
+"""In the identity of a run: before the name of each kind that it has."""
 CONTENTS = "contents"
 """In the identity of a run: a digest of the shards' sums for each kind that a manifest gives them of."""
 _name = re.compile(r"checkpoint-(\d+)")
@@ -189,3 +191,20 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         for name in sorted({*before, *now} - {CONTENTS})
         if before.get(name) != now.get(name)
     ] + [f"shards of {kind} have other contents, by the manifest's sums" for kind in changed]
+
+
+def check_same_run(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
+    """Raises TrainingError where a run that is to go on is not the one that was saved in the folder."""
+    anew = f"start a new run from it: --init {folder} and another --output."
+    noted, expected = ({name for name in run if not name.startswith(SHARDS_OF)} for run in (before, now))
+    if other := sorted(noted ^ expected):
+        raise TrainingError(
+            f"{folder} was written by another version of osprey_train, which does not note the same of a run "
+            f"({', '.join(other)}): whether its data and settings are these cannot be told",
+            hint=f"Go on with that version; or {anew}",
+        )
+    if different := differences(before, now):
+        raise TrainingError(
+            f"{folder} belongs to a run with other settings: {'; '.join(different)}",
+            hint=f"Resume with the flags and data that the run began with; or {anew}",
+        )

@@ -55,7 +55,7 @@ def identity_of(plan: Plan) -> dict[str, Any]:
         "schema": SCHEMA_VERSION,
         "order": VERSION,
         **{
-            f"shards of {kind}": f"{sum(rows)} rows in {len(rows)} groups ({shards.digests[kind]})"
+            f"{checkpoints.SHARDS_OF}{kind}": f"{sum(rows)} rows in {len(rows)} groups ({shards.digests[kind]})"
             for kind, rows in shards.group_rows.items()
         },
         checkpoints.CONTENTS: dict(shards.contents),

@@ -8,7 +8,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,7 +100,7 @@ def read_settings(path: str) -> dict[str, Any]:
     except ValueError as error:
         raise TrainingError(f"{path}: no JSON: {error}", hint="Give a JSON file.") from error
     if not isinstance(found, dict):
-        raise TrainingError(f"{path}: no JSON object", hint='It looks like {"reshard_after_forward": true}.')
+        raise TrainingError(f"{path}: no JSON object", hint='It looks like {"name": value, ...}.')
     return found
 
 
@@ -279,14 +279,3 @@ def check_room(output: Path, model: nn.Module, keep: int, sharded: bool = False)
     if free < needed:
         return f"{keep} checkpoints and the model will take {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free"
     return ""
-
-
-def check_identity(before: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
-    """Raises TrainingError where a run that is to go on is not the one that was saved."""
-    different: Sequence[str] = checkpoints.differences(before, now)
-    if different:
-        raise TrainingError(
-            f"{folder} belongs to a run with other settings: {'; '.join(different)}",
-            hint="Resume with the flags and data that the run began with; or start a new run from it: --init "
-            f"{folder} and another --output.",
-        )

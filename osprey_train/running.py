@@ -71,7 +71,7 @@ def run(settings: Settings) -> int:
     identity = identity_of(plan)
     if (settings.output / RECORD).exists():
         finished = read_json(settings.output / RECORD)
-        preflight.check_identity(finished.get("identity") or {}, identity, settings.output)
+        checkpoints.check_same_run(finished.get("identity") or {}, identity, settings.output)
         console.say(f"{settings.output} is finished already")
         return 0
     checkpoint = find_checkpoint(settings, identity) if settings.resume else None
@@ -146,7 +146,7 @@ def find_checkpoint(settings: Settings, identity: Mapping[str, Any]) -> checkpoi
     if found is None:
         console.warn(f"{settings.output} has no whole checkpoint: starting from the beginning")
         return None
-    preflight.check_identity(found.identity, dict(identity), found.folder)
+    checkpoints.check_same_run(found.identity, identity, found.folder)
     console.say(f"going on from {found.folder}")
     return found
 

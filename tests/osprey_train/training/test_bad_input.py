@@ -137,6 +137,45 @@ def test_other_shards_of_as_many_rows_are_not_resumed(
     assert "shards of mask_text" not in ran.err
 
 
+def test_the_same_shards_at_another_place_are_resumed(
+    world: pathlib.Path, half: pathlib.Path, tmp_path: pathlib.Path, osprey_train: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copied with other times, beside a manifest or not, by a relative path, by that of OUT, by a link, by a URL."""
+    for name in ("OUT", "DATA"):
+        shutil.copytree(world / name, tmp_path / name, copy_function=shutil.copyfile)
+    (tmp_path / "OUT/manifest.json").write_text(json.dumps({"kinds": {}}))
+    (tmp_path / "link").symlink_to(tmp_path / "OUT/data")
+    monkeypatch.chdir(tmp_path)
+    for number, data in enumerate(("OUT/data", str(tmp_path / "OUT"), "link", f"file://{tmp_path}/OUT/data")):
+        output = shutil.copytree(half, tmp_path / f"run{number}")
+        given = {"data": data, "images": "DATA", "max_steps": 2, "resume": True}
+        for said in (f"going on from {output / 'checkpoint-2'}", "is finished already"):
+            ran = osprey_train(*flags(world, output, **given))
+            assert ran.code == 0, ran.err
+            assert said in ran.out
+
+
+@pytest.mark.parametrize("file", ["osprey_run.json", "checkpoint-2/osprey_checkpoint.json"])
+def test_a_run_of_an_earlier_version_is_told_as_such(
+    world: pathlib.Path, half: pathlib.Path, tmp_path: pathlib.Path, osprey_train: Run, file: str
+) -> None:
+    """Its digests were of other things: to say that the data have changed would be wrong."""
+    output = shutil.copytree(half, tmp_path / "run")
+    record = json.loads((output / "checkpoint-2/osprey_checkpoint.json").read_text())
+    record["identity"] = {"shards of mask_text": "24 rows in 6 groups (0)"} | {
+        name: value
+        for name, value in record["identity"].items()
+        if name not in ("contents", "sharded by", "shards of mask_text")
+    }
+    (output / file).write_text(json.dumps(record))
+    ran = osprey_train(*flags(world, output, max_steps=2, resume=True))
+    assert ran.code == 1
+    assert "was written by another version of osprey_train" in ran.err
+    assert "(contents, sharded by)" in ran.err
+    assert f"--init {output}" in ran.err
+    assert "groups" not in ran.err
+
+
 @pytest.fixture(scope="module")
 def half(world: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A run that ended between its last checkpoint and its model."""
