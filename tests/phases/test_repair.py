@@ -195,7 +195,7 @@ def answer_of(row: dict[str, Any]) -> str:
 def test_a_good_first_reply_is_taken_whatever_else_there_is(tmp_path: pathlib.Path, turned: bool) -> None:
     replies = [first_of(GOOD), repair(GOOD_TOO)]
     (row,), rejects = assembled(tmp_path, *(replies[::-1] if turned else replies))
-    assert (rejects, answer_of(row)) == ([], "<region1> is a dog at the middle of the picture.")
+    assert (rejects, answer_of(row)) == ([], "<region1> shows a dog at the middle of the picture.")
     assert row["generator"]["request_key"] == request("conversation", TEXT).key
 
 
@@ -203,7 +203,7 @@ def test_a_good_first_reply_is_taken_whatever_else_there_is(tmp_path: pathlib.Pa
 def test_else_the_one_that_mends_it(tmp_path: pathlib.Path, turned: bool) -> None:
     replies = [first_of(BAD), repair(GOOD_TOO, model="m-2")]
     (row,), rejects = assembled(tmp_path, *(replies[::-1] if turned else replies))
-    assert (rejects, answer_of(row)) == ([], "<region1> is a dog by the middle of the picture.")
+    assert (rejects, answer_of(row)) == ([], "<region1> shows a dog by the middle of the picture.")
     assert (row["generator"]["request_key"], row["generator"]["name"]) == ("cd" * 32, "m-2")
 
 
