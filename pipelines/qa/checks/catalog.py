@@ -16,6 +16,7 @@ from pipelines.qa.checks.fit import FitsContext
 from pipelines.qa.checks.leakage import AdmittedImages, ExcludedImages
 from pipelines.qa.checks.near_answers import NearAnswers
 from pipelines.qa.checks.openings import Openings
+from pipelines.qa.checks.parts import Parts
 from pipelines.qa.checks.pictures import EvaluationPictures, NearPictures, PicturesOfSplits
 from pipelines.qa.checks.presence import HasRows, KindsHaveRows
 from pipelines.qa.checks.same_object import RegionsDiffer
@@ -29,6 +30,7 @@ CONTENT: tuple[Callable[[], Check], ...] = (
     RegionsDiffer,
     NearAnswers,
     Categories,
+    Parts,
     Sides,
     Counts,
     Colours,

@@ -65,6 +65,8 @@ class Turn(NamedTuple):
     kind: str
     question: str
     answer: str
+    by_model: bool = True
+    """Whether a model may have written it; only checks that ask for it are told that the template did."""
 
     def only_region(self) -> int:
         """The number of the one region that the question names; 0 where it names none or several."""

@@ -64,13 +64,14 @@ _WORDS = {word: name for name, words in _SYNONYMS.items() for word in words.spli
 NAMES = frozenset(_WORDS)
 """All words that name a category."""
 
-_STOP = frozenset(
+STOP = frozenset(
     """a about above across after against along among and appears are around as at because before behind below beneath
     beside between but by can covered dressed during eating for from grows hangs has have her his holding holds
     in inside is it its lies looks near next no not of off on or out outside over rests riding runs s seated
     seems seen since sits sitting so standing stands surrounded that the their to under using walks was wearing
     wears were what where which while who whose with without you""".split()  # noqa: SIM905
 )
+"""Words that end a noun phrase."""
 _TOKEN = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)*|['\u2019]s\b|[^\sA-Za-z]")
 _REMEMBERED = 50_000
 """Texts of which the outcome is kept: the same names and answers come again and again."""
@@ -106,7 +107,7 @@ def _head(text: str) -> tuple[str, str]:
         token = match.group()
         if token in ("'s", "\u2019s"):
             return "", ""
-        if not token[0].isalpha() or token.lower() in _STOP or _is_verb(token.lower()):
+        if not token[0].isalpha() or token.lower() in STOP or _is_verb(token.lower()):
             break
         words.append(token.lower())
         if len(words) > _MOST_WORDS:

@@ -12,8 +12,11 @@ from pipelines.qa.checks.catalog import new_checks
 from pipelines.qa.checks.cleanness import Slurs
 from pipelines.qa.checks.colour_words import meet, phrased
 from pipelines.qa.checks.colours import Colours
+from pipelines.qa.checks.part_words import annotated, said_of
 from pipelines.qa.checks.speech import Refusals
 from pipelines.qa.pieces import Piece
+from pipelines.sources.parts import part_category
+from schemas.records import Category
 from tests.qa.checks.planted import answers, details, found, piece
 from tests.shared import SHARED, needs_shared
 
@@ -92,3 +95,20 @@ def test_people_agree_on_colours() -> None:
                 apart += not meet(np.array([one], np.uint32), rest[None])[0]
     assert judged > 500
     assert apart <= Colours.spec.threshold * judged
+
+
+def test_parts_of_paco_do_not_contradict_themselves_however_they_are_said() -> None:
+    path = SHARED / "paco" / "paco_categories_attributes.json"
+    names = [one["name"] for one in json.loads(path.read_text())["categories"] if ":" in one["name"]]
+    parts = [part_category(Category(name=name, text=name)) for name in names]
+    for one in parts:
+        for said in (
+            one.text,
+            f"The {one.part} of a black {one.whole}.",
+            f"{one.whole} {one.part}",
+            one.part,
+            one.whole,
+        ):
+            assert not annotated(one.text).contradicts(said_of(said)), (one.text, said)
+    read = [one for one in parts if annotated(one.text).known(said_of(f"A {one.part} of a {one.whole}."))]
+    assert len(read) > 200
