@@ -29,8 +29,10 @@ def report(found: Report, page: str) -> None:
     if telling:
         console.show(_checks(telling))
     skipped = [one for one in found.checks if one.outcome == "not judged"]
-    if skipped:
-        console.out.print(f"not judged: {', '.join(one.name for one in skipped)}", markup=False)
+    for state in ("not judged", "off"):
+        names = [one.name for one in skipped if one.state == state]
+        if names:
+            console.out.print(f"{state}: {', '.join(names)}", markup=False)
     quiet = len(found.checks) - len(telling) - len(skipped)
     console.out.print(f"{found.figures.rows:,} rows, {quiet} of {len(found.checks)} checks find nothing")
     console.out.print(f"report: {page}", markup=False)

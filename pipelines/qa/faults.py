@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pipelines.qa.figures.records import Figures, KindFigures, Name
 from pipelines.qa.page.overview import CheckLine, findings, groups, writers
 from pipelines.qa.page.wording import percent, plain
-from pipelines.qa.results import CheckResult, Outcome, Report
+from pipelines.qa.results import CheckResult, Report, State
 from schemas.records import IMPORTED
 
 COMMONEST = 10
@@ -54,13 +54,13 @@ def _fault(line: CheckLine) -> FaultLine:
 
 def not_judged(report: Report) -> list[CheckResult]:
     """Checks that had nothing to judge, which is no pass."""
-    return [check for check in report.checks if check.outcome == "not judged"]
+    return [check for check in report.checks if check.state == "not judged"]
 
 
-def outcomes(report: Report) -> dict[Outcome, int]:
-    """Checks by outcome."""
-    order: tuple[Outcome, ...] = ("pass", "warn", "fail", "not judged")
-    counts = {one: sum(check.outcome == one for check in report.checks) for one in order}
+def outcomes(report: Report) -> dict[State, int]:
+    """Checks by how they stand."""
+    order: tuple[State, ...] = ("pass", "warn", "fail", "not judged", "off")
+    counts = {one: sum(check.state == one for check in report.checks) for one in order}
     return {one: count for one, count in counts.items() if count}
 
 

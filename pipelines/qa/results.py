@@ -12,6 +12,8 @@ from schemas.records import Record
 REPORT = "qa/report.json"
 Severity = Literal["fail", "warn", "off"]
 Outcome = Literal["pass", "warn", "fail", "not judged"]
+State = Outcome | Literal["off"]
+"""How a check stands: what the recipe turned off is no check that had nothing to judge."""
 
 
 class Evidence(Record, frozen=True, kw_only=True):
@@ -51,6 +53,11 @@ class CheckResult(Record, frozen=True, kw_only=True):
     def share(self) -> float:
         """At fault, of what was judged."""
         return self.failed / self.judged if self.judged else 0.0
+
+    @property
+    def state(self) -> State:
+        """Its outcome, or that the recipe turned it off, which is another thing than having nothing to judge."""
+        return "off" if self.severity == "off" else self.outcome
 
 
 class LeakLine(Record, frozen=True, kw_only=True):

@@ -94,9 +94,11 @@ def test_a_warning_is_told_and_passes(tmp_path: pathlib.Path, osprey_data: Run) 
     assert ran.out.splitlines()[-1].startswith("verdict: warn")
 
 
-def test_what_is_turned_off_is_not_told(tmp_path: pathlib.Path, osprey_data: Run) -> None:
+def test_what_is_turned_off_is_told_as_such(tmp_path: pathlib.Path, osprey_data: Run) -> None:
     broken(tmp_path, "off")
-    assert "no_coordinates" in osprey_data("report", tmp_path).out.split("not judged: ")[1].splitlines()[0]
+    said = osprey_data("report", tmp_path).out.splitlines()
+    assert "off: no_coordinates" in said
+    assert not [line for line in said if line.startswith("not judged: ") and "no_coordinates" in line]
 
 
 def test_a_missing_shard_is_named_and_the_rest_is_shown(out: pathlib.Path, osprey_data: Run) -> None:

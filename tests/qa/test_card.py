@@ -131,6 +131,13 @@ def test_how_models_were_asked(tmp_path: pathlib.Path) -> None:
     assert "Rows by writer: gpt-x 66.7 %, template 33.3 %." in parts(tmp_path)[1]
 
 
+def test_what_the_recipe_turns_off_is_no_unjudged_check(tmp_path: pathlib.Path) -> None:
+    builds.write(tmp_path, recipe={"name": "quick", "checks": {"english": {"severity": "off"}}})
+    _, text = parts(tmp_path)
+    assert ", 1 off)" in text
+    assert "`english`" not in text
+
+
 def test_licences_by_kind(tmp_path: pathlib.Path) -> None:
     values = [row | {"license": "CC-BY-4.0"} for row in drawn.rows(3)]
     values[2]["license"] = "LicenseRef-unstated"

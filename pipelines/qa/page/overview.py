@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from pipelines.qa.figures.records import Figures, KindFigures
 from pipelines.qa.figures.survey import PAPER_UNIT
 from pipelines.qa.kinds import MEANS
-from pipelines.qa.results import CheckResult, Outcome, Report
+from pipelines.qa.results import CheckResult, Report, State
 from pipelines.qa.suite.expectations import Failure
 from pipelines.shards.manifest import KindEntry, Manifest
 from schemas.ledger import AS_MEANT, REASONS, LedgerLine
@@ -24,8 +24,6 @@ GROUPS = {
     "fit": "Fit: can a model be trained on it?",
 }
 """Groups of checks in the order of the page, each with the question that it answers."""
-State = Outcome | Literal["off"]
-"""How a check stands on the page: what the recipe turned off is no check that had nothing to judge."""
 _ORDER: dict[State, int] = {"fail": 0, "warn": 1, "not judged": 2, "off": 3, "pass": 4}
 SHOWN_EVIDENCE = 5
 
@@ -169,8 +167,8 @@ def groups(report: Report) -> list[Group]:
 
 
 def _group(name: str, checks: list[CheckResult], failures: Mapping[str, list[Failure]]) -> Group:
-    ordered = sorted(checks, key=lambda one: _ORDER[state(one)])
-    outcomes = Counter(map(state, ordered))
+    ordered = sorted(checks, key=lambda one: _ORDER[one.state])
+    outcomes = Counter(one.state for one in ordered)
     lines = [_check_line(one, failures.get(one.name, [])) for one in ordered]
     return Group(name, GROUPS.get(name, name), lines, {one: outcomes[one] for one in _ORDER if outcomes[one]})
 
@@ -178,7 +176,7 @@ def _group(name: str, checks: list[CheckResult], failures: Mapping[str, list[Fai
 def _check_line(result: CheckResult, failures: list[Failure]) -> CheckLine:
     seen = [_of_failure(one) for one in failures]
     seen += [Seen(one.detail, one.sample_id or one.file) for one in result.evidence]
-    return CheckLine(result, state(result), seen[:SHOWN_EVIDENCE], max(0, len(seen) - SHOWN_EVIDENCE))
+    return CheckLine(result, result.state, seen[:SHOWN_EVIDENCE], max(0, len(seen) - SHOWN_EVIDENCE))
 
 
 def _of_failure(failure: Failure) -> Seen:
@@ -187,14 +185,9 @@ def _of_failure(failure: Failure) -> Seen:
     return Seen(f"{failure.count:,}, such as {', '.join(failure.examples)}", failure.file)
 
 
-def state(check: CheckResult) -> State:
-    """Its outcome, or that it is off."""
-    return "off" if check.severity == "off" else check.outcome
-
-
 def states(report: Report) -> dict[State, int]:
     """Checks by how they stand; all that occur and `pass`, `not judged`, `off` besides."""
-    counts = Counter(map(state, report.checks))
+    counts = Counter(one.state for one in report.checks)
     return {one: counts[one] for one in _ORDER}
 
 
