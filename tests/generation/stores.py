@@ -1,5 +1,9 @@
 """What the tests of the store have in common."""
 
+import os
+import signal
+import time
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,3 +49,31 @@ def owner_row(store: ReplyStore, owner: str) -> Any:
     """The row of an owner."""
     with store.database.reading() as connection:
         return connection.execute(sa.select(owners).where(owners.c.id == owner)).one()
+
+
+def put_to_sleep(process: int, url: str) -> None:
+    """Stop a process at a moment without a transaction: one that writes keeps SQLite locked for all others."""
+    while True:
+        os.kill(process, signal.SIGSTOP)
+        while Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.001)
+        if _nobody_writes(url):
+            return
+        os.kill(process, signal.SIGCONT)
+        time.sleep(0.01)
+
+
+def _nobody_writes(url: str) -> bool:
+    engine = sa.create_engine(url, connect_args={"timeout": 0} if url.startswith("sqlite") else {})
+    try:
+        with engine.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                return True
+            time.sleep(0.1)  # until the server has answered what was under way
+            others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'"
+            return connection.exec_driver_sql(f"{others} AND pid <> pg_backend_pid()").scalar() == 0
+    except sa.exc.OperationalError:
+        return False
+    finally:
+        engine.dispose()

@@ -15,7 +15,7 @@ from pipelines.generation.store import Looked, ReplyStore, Worker, processes
 from pipelines.generation.store.inspection import Ended, end_dead, owners_of
 from pipelines.generation.store.processes import is_gone, this_process
 from schemas.errors import GenerationError
-from tests.generation.stores import entry, set_owner
+from tests.generation.stores import entry, put_to_sleep, set_owner
 
 FORK = multiprocessing.get_context("fork")
 KEYS = [f"key{number:03}" for number in range(240)]
@@ -149,7 +149,7 @@ def test_who_slept_longer_than_its_lease_is_told_so(any_url: str) -> None:
     process = FORK.Process(target=_sleeper, args=(any_url, theirs))
     process.start()
     assert ours.recv() == {"a", "b"}
-    os.kill(process.pid or 0, signal.SIGSTOP)
+    put_to_sleep(process.pid or 0, any_url)
     try:
         with ReplyStore(any_url).worker("q", 1.0) as awake:
             claimed = set[str]()

@@ -17,6 +17,7 @@ from pipelines.generation.store import Entry, ReplyStore
 from schemas.records import Reply
 from tests import forks
 from tests.generation import asking
+from tests.generation.stores import put_to_sleep
 from tests.servers import openai_server as faulty
 
 REQUESTS = 600
@@ -153,7 +154,7 @@ def test_a_worker_that_slept_sends_nothing_that_another_has_taken_over(any_url: 
     while server.calls < 20:
         time.sleep(0.005)
     assert process.pid
-    os.kill(process.pid, signal.SIGSTOP)
+    put_to_sleep(process.pid, any_url)
     time.sleep(1.5)
     before = sum(server.answered.values())
     store = ReplyStore(any_url)

@@ -33,6 +33,9 @@ from tests.scenes.known import Truth, truth_of
 FEWEST = 10
 """Answers of every kind that are checked."""
 
+FEWEST_COLOURS = 3
+"""Answers with a colour that the report can judge: the template rarely says one of so few scenes."""
+
 NOT_OF_OWN = ("image_text", "commonsense")
 """Kinds that data of one's own is not asked for here: its captions are COCO's, and it has no rationales."""
 
@@ -152,7 +155,7 @@ def found(check: Check, built: Mapping[str, list[Row]], out: pathlib.Path) -> Fi
 @pytest.mark.parametrize("check", checks_of_truth(), ids=lambda check: check.spec.name)
 def test_the_report_accuses_no_true_answer(check: Check, built: dict[str, list[Row]], tmp_path: pathlib.Path) -> None:
     finding = found(check, built, tmp_path)
-    assert finding.judged >= FEWEST
+    assert finding.judged >= (FEWEST_COLOURS if check.spec.name == "colours_true" else FEWEST)
     assert (finding.failed, finding.evidence) == (0, ())
 
 
